@@ -1,0 +1,26 @@
+//! The models: executions, signals, reports, cases and the facts about them.
+//!
+//! Plain Rust types with chrono times. Nothing here knows protobuf, does I/O or
+//! reads a clock: whatever depends on the time is told it.
+
+mod case;
+mod event;
+mod execution;
+mod json;
+mod report;
+mod signal;
+mod state;
+
+pub use case::{
+    Case, CaseChange, Contract, DEFAULT_PROBABILITY, DEFAULT_SIGNAL_TIMEOUT, DEFAULT_TEST_EXPIRES,
+    MAX_TEST_EXPIRES, Signal, is_sampled,
+};
+pub use event::{Concluded, Event, Position, Record, Signalled, Submission};
+pub use execution::{ExecutionView, SignalProgress, TestExecution};
+pub use json::{Json, MAX_SAFE_INTEGER, json_text, number};
+pub use report::TestReport;
+pub use signal::{ReceivedSignal, SignalEvent, SignalOutcome};
+pub use state::State;
+
+/// An instant, in UTC.
+pub type Time = chrono::DateTime<chrono::Utc>;

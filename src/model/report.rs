@@ -1,0 +1,24 @@
+use std::{collections::BTreeMap, time::Duration};
+
+use super::{State, TestExecution, Time};
+
+/// The one report about an execution (`faust.livecheck`'s `TestReport`).
+#[derive(Clone, Debug, PartialEq)]
+pub struct TestReport {
+    /// Name of the case.
+    pub case_name: String,
+    /// The verdict.
+    pub state: State,
+    /// The execution.
+    pub test: Option<TestExecution>,
+    /// From the start of the execution to the verdict.
+    pub runtime: Option<Duration>,
+    /// By signal: from the start of its clock to its arrival.
+    pub signal_latency: BTreeMap<String, Duration>,
+    /// Why the state is not PASS.
+    pub error: Option<String>,
+    /// The steps up to the verdict with their times.
+    pub traceback: Option<String>,
+    /// When the verdict fell.
+    pub concluded_at: Time,
+}
