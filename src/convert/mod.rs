@@ -1,1 +1,16 @@
-//! (to come)
+//! Between the wire and the models: `pb` on one side, `model` on the other.
+//!
+//! Invariant: what comes out of here keeps the promises of the models (valid
+//! names, times and numbers, no null keys), or every field that breaks one is
+//! named at once. Messages are taken apart by destructuring, so that a new field
+//! breaks the build until it is handled.
+
+pub mod names;
+pub mod time;
+pub mod value;
+pub mod violation;
+
+#[cfg(test)]
+pub(crate) mod arbitrary;
+
+pub use violation::{Violation, Violations};
