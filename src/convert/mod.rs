@@ -5,6 +5,7 @@
 //! named at once. Messages are taken apart by destructuring, so that a new field
 //! breaks the build until it is handled.
 
+pub mod case;
 pub mod names;
 pub mod time;
 pub mod value;

@@ -1,0 +1,272 @@
+use std::collections::BTreeMap;
+
+use super::*;
+
+fn seconds(seconds: i64) -> Option<prost_types::Duration> {
+    Some(prost_types::Duration { seconds, nanos: 0 })
+}
+
+fn signal(name: &str) -> v1::Signal {
+    v1::Signal {
+        name: name.to_owned(),
+        ..Default::default()
+    }
+}
+
+fn contract(expression: &str) -> v1::Contract {
+    v1::Contract {
+        expression: expression.to_owned(),
+        ..Default::default()
+    }
+}
+
+/// A case with two signals.
+fn plain() -> v1::Case {
+    v1::Case {
+        name: "orders.checkout".to_owned(),
+        signals: vec![signal("sent"), signal("paid")],
+        ..Default::default()
+    }
+}
+
+#[test]
+fn every_field_comes_back() {
+    let full = v1::Case {
+        description: "the way of an order".to_owned(),
+        labels: BTreeMap::from([("team".to_owned(), "orders".to_owned())]),
+        active: Some(true),
+        probability: Some(0.5),
+        test_expires: seconds(30 * 24 * 3600),
+        signals: vec![
+            signal("sent"),
+            v1::Signal {
+                timeout: Some(prost_types::Duration {
+                    seconds: 0,
+                    nanos: 1,
+                }),
+                after: vec!["sent".to_owned()],
+                min: Some(0),
+                max: Some(0),
+                within: seconds(60),
+                key: Some("execution.kwargs.order".to_owned()),
+                expect: vec![v1::Contract {
+                    expression: "value.ok".to_owned(),
+                    id: "ok".to_owned(),
+                    message: "not ok".to_owned(),
+                }],
+                ..signal("paid")
+            },
+            v1::Signal {
+                at_start: true,
+                ..signal("a_-.Z9")
+            },
+        ],
+        contracts: vec![contract("true")],
+        revision: 7,
+        ..plain()
+    };
+    for case in [plain(), full] {
+        let read = case_from_pb(case.clone()).expect("a good case");
+        assert_eq!(case_to_pb(&read), case);
+    }
+}
+
+#[test]
+fn what_is_left_out_stays_left_out() {
+    let read = case_from_pb(plain()).expect("a good case");
+    assert_eq!(
+        (read.active, read.probability, read.test_expires),
+        (None, None, None)
+    );
+    let sent = &read.signals[0];
+    assert_eq!(
+        (sent.timeout, sent.within, sent.min, sent.max, &sent.key),
+        (None, None, None, None, &None)
+    );
+}
+
+#[test]
+fn each_rule() {
+    type Change = fn(&mut v1::Case);
+    let rules: &[(Change, &str)] = &[
+        (|c| c.name.clear(), "name: must be set"),
+        (
+            |c| c.description = "x".repeat(4097),
+            "description: is 4097 bytes long; at most 4096",
+        ),
+        (
+            |c| {
+                c.labels = (0..65).map(|i| (i.to_string(), String::new())).collect();
+            },
+            "labels: has 65 labels; at most 64",
+        ),
+        (
+            |c| c.probability = Some(f64::NAN),
+            "probability: is NaN; write a share from 0 to 1, \
+             such as 0.5 for every second request",
+        ),
+        (
+            |c| c.probability = Some(1.5),
+            "probability: is 1.5; write a share from 0 to 1, \
+             such as 0.5 for every second request",
+        ),
+        (
+            |c| c.probability = Some(-0.1),
+            "probability: is -0.1; write a share from 0 to 1, \
+             such as 0.5 for every second request",
+        ),
+        (
+            |c| c.test_expires = seconds(0),
+            "test_expires: is 0s, which is no time at all; \
+             write how long an execution may live, or leave it out for 3 hours",
+        ),
+        (
+            |c| c.test_expires = seconds(30 * 24 * 3600 + 1),
+            "test_expires: must be at most 30 days, which is 2592000s",
+        ),
+        (
+            |c| c.signals = (0..65).map(|i| signal(&format!("s{i}"))).collect(),
+            "signals: has 65 items; at most 64",
+        ),
+        (
+            |c| c.signals[1].name = "sent".to_owned(),
+            "signals[1].name: \"sent\" is signals[0] already",
+        ),
+        (
+            |c| c.signals[1].name.clear(),
+            "signals[1].name: must be set",
+        ),
+        (
+            |c| c.signals[1].timeout = seconds(-1),
+            "signals[1].timeout: must not be negative",
+        ),
+        (
+            |c| c.signals[1].timeout = seconds(0),
+            "signals[1].timeout: is 0s, which is no time at all; \
+             write how long to wait for the signal, or leave it out for 30s",
+        ),
+        (
+            |c| c.signals[0].within = seconds(0),
+            "signals[0].within: is 0s, which is no time at all; \
+             write the longest time since the start, or leave it out for no limit",
+        ),
+        (
+            |c| c.signals[0].within = seconds(i64::MAX),
+            "signals[0].within: is 9223372036854775807 s; at most 315576000000 s",
+        ),
+        (
+            |c| {
+                c.signals[1].at_start = true;
+                c.signals[1].after = vec!["sent".to_owned()];
+            },
+            "signals[1].after: the clock starts at the start or after other signals, \
+             not both; take out `after` or `at_start`",
+        ),
+        (
+            |c| c.signals[0].min = Some(257),
+            "signals[0].min: is 257; at most 256",
+        ),
+        (
+            |c| c.signals[0].max = Some(0),
+            "signals[0].max: is 0 while one signal must come; \
+             write `min: 0` too for one that must never come",
+        ),
+        (
+            |c| (c.signals[0].min, c.signals[0].max) = (Some(3), Some(2)),
+            "signals[0].max: is 2, less than `min`, which is 3",
+        ),
+        (
+            |c| c.signals[0].key = Some(" ".to_owned()),
+            "signals[0].key: is empty; write a CEL expression",
+        ),
+        (
+            |c| c.signals[0].expect = vec![contract("true"); 17],
+            "signals[0].expect: has 17 items; at most 16",
+        ),
+        (
+            |c| c.signals[0].expect = vec![contract("true"), contract("")],
+            "signals[0].expect[1].expression: is empty; write a CEL expression",
+        ),
+        (
+            |c| c.contracts = vec![contract("true"); 65],
+            "contracts: has 65 items; at most 64",
+        ),
+        (
+            |c| c.contracts = vec![contract(&"x".repeat(4097))],
+            "contracts[0].expression: is 4097 bytes long; at most 4096",
+        ),
+        (
+            |c| {
+                c.contracts = vec![v1::Contract {
+                    id: "x".repeat(129),
+                    message: "x".repeat(1025),
+                    ..contract("true")
+                }];
+            },
+            "contracts[0].id: is 129 bytes long; at most 128; \
+             contracts[0].message: is 1025 bytes long; at most 1024",
+        ),
+    ];
+    for (change, expected) in rules {
+        let mut case = plain();
+        change(&mut case);
+        let refused = case_from_pb(case).expect_err(expected);
+        assert_eq!(refused.to_string(), *expected);
+    }
+}
+
+#[test]
+fn everything_is_told_at_once() {
+    let refused = case_from_pb(v1::Case {
+        name: "a\nb".to_owned(),
+        probability: Some(2.0),
+        test_expires: seconds(-1),
+        signals: vec![v1::Signal {
+            timeout: seconds(0),
+            expect: vec![contract("")],
+            ..signal("no spaces")
+        }],
+        contracts: vec![contract("")],
+        ..Default::default()
+    })
+    .expect_err("seven fields are wrong");
+    let fields: Vec<_> = refused.iter().map(|v| v.field.as_str()).collect();
+    assert_eq!(
+        fields,
+        [
+            "name",
+            "probability",
+            "test_expires",
+            "signals[0].name",
+            "signals[0].timeout",
+            "signals[0].expect[0].expression",
+            "contracts[0].expression",
+        ]
+    );
+}
+
+#[test]
+fn the_limits_themselves_are_within() {
+    let case = v1::Case {
+        name: "n".repeat(256),
+        description: "d".repeat(4096),
+        signals: (0..64)
+            .map(|i| v1::Signal {
+                min: Some(256),
+                max: Some(256),
+                expect: vec![contract("true"); 16],
+                ..signal(&format!("{i:0>128}"))
+            })
+            .collect(),
+        contracts: vec![
+            v1::Contract {
+                id: "i".repeat(128),
+                message: "m".repeat(1024),
+                ..contract(&"e".repeat(4096))
+            };
+            64
+        ],
+        ..Default::default()
+    };
+    assert_eq!(case_from_pb(case).map(|case| case.signals.len()), Ok(64));
+}
