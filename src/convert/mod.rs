@@ -6,6 +6,8 @@
 //! breaks the build until it is handled.
 
 pub mod case;
+pub mod json;
+pub mod models;
 pub mod names;
 pub mod time;
 pub mod value;

@@ -128,10 +128,10 @@ enum Problem {
     TooDeep,
     #[error("is too large; at most {0} bytes as JSON")]
     TooLarge(usize),
-    #[error("has the number {0} in it, which is not JSON; send null or a string")]
+    #[error("has the number {0:?} in it, which is not JSON; send null or a string")]
     NotFinite(f64),
     #[error(
-        "has the number {0} in it, which is beyond ±(2^53 − 1), where different numbers become \
+        "has the number {0:?} in it, which is beyond ±(2^53 − 1), where different numbers become \
          the same; send it as a string"
     )]
     Inexact(f64),
@@ -322,8 +322,9 @@ mod tests {
             assert_eq!(read.map(|json| json.to_string()).as_deref(), Ok(expected));
         }
         for double in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
-            let text =
-                format!("has the number {double} in it, which is not JSON; send null or a string");
+            let text = format!(
+                "has the number {double:?} in it, which is not JSON; send null or a string"
+            );
             let inner = wkt::ListValue {
                 values: vec![pb(Kind::NumberValue(double))],
             };
@@ -342,7 +343,7 @@ mod tests {
             assert_eq!(
                 read(key.clone(), Limits::KEY),
                 Err(format!(
-                    "has the number {double} in it, which is beyond ±(2^53 − 1), where different \
+                    "has the number {double:?} in it, which is beyond ±(2^53 − 1), where different \
                      numbers become the same; send it as a string"
                 ))
             );
