@@ -9,6 +9,7 @@ pub mod case;
 pub mod json;
 pub mod models;
 pub mod names;
+pub mod storage;
 pub mod time;
 pub mod value;
 pub mod violation;

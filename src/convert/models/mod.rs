@@ -68,3 +68,6 @@ fn each<T, U>(
     }
     all
 }
+
+#[cfg(test)]
+mod tests;
