@@ -122,3 +122,89 @@ impl ExecutionView {
             .map_or(State::Init, |report| report.state)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+
+    use super::*;
+
+    fn time(text: &str) -> Time {
+        DateTime::parse_from_rfc3339(text).expect(text).to_utc()
+    }
+
+    fn execution(id: &str, case_name: &str, timestamp: &str, expires: &str) -> TestExecution {
+        TestExecution {
+            id: id.to_owned(),
+            case_name: case_name.to_owned(),
+            timestamp: time(timestamp),
+            test_args: Vec::new(),
+            test_kwargs: serde_json::Map::new(),
+            expires: time(expires),
+            labels: BTreeMap::new(),
+        }
+    }
+
+    #[test]
+    fn derived_values_are_those_of_faust() {
+        let vectors: Json =
+            serde_json::from_str(include_str!("../../tests/vectors/faust-0.15.3.json"))
+                .expect("vectors are JSON");
+        for vector in vectors["executions"].as_array().expect("a list") {
+            let text = |field: &str| vector[field].as_str().expect("text");
+            let test = execution(
+                text("id"),
+                text("case_name"),
+                text("timestamp"),
+                text("expires"),
+            );
+            let now = time(text("now"));
+
+            let mut expected = vector["derived"].clone();
+            if !text("timestamp").ends_with("+00:00") {
+                // Faust takes the date where the execution started, LiveCheck
+                // that of the same instant in UTC.
+                expected["human_date"] = "Today 22:00:00".into();
+                expected["was_issued_today"] = true.into();
+            }
+            let derived = serde_json::json!({
+                "ident": test.ident(),
+                "shortident": test.shortident(),
+                "short_case_name": test.short_case_name(),
+                "human_date": test.human_date(now),
+                "was_issued_today": test.was_issued_today(now),
+                "is_expired": test.is_expired(now),
+            });
+            assert_eq!(derived, expected, "{}", test.ident());
+        }
+    }
+
+    #[test]
+    fn dates_are_told_in_full_except_today() {
+        for (timestamp, now, expected) in [
+            (
+                "2026-01-01T23:59:59.9Z",
+                "2026-01-01T00:00:00Z",
+                "Today 23:59:59",
+            ),
+            (
+                "2026-01-01T23:59:59.9Z",
+                "2026-01-02T00:00:00Z",
+                "2026-01-01 23:59:59.900000+00:00",
+            ),
+            (
+                "2026-01-02T00:00:00Z",
+                "2026-01-01T23:59:59Z",
+                "2026-01-02 00:00:00+00:00",
+            ),
+            (
+                "0001-01-01T00:00:00Z",
+                "2026-01-01T00:00:00Z",
+                "0001-01-01 00:00:00+00:00",
+            ),
+        ] {
+            let test = execution("i", "n", timestamp, timestamp);
+            assert_eq!(test.human_date(time(now)), expected);
+        }
+    }
+}
