@@ -145,6 +145,13 @@ impl CurrentTest {
     }
 }
 
+/// Whether any of the four headers is there.
+pub(super) fn has_any(headers: &HeaderMap) -> bool {
+    Header::ALL
+        .into_iter()
+        .any(|header| headers.contains_key(header.http_name()))
+}
+
 /// What came so far under one name.
 type Slot<T> = Option<Result<T, Reason>>;
 

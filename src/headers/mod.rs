@@ -5,10 +5,17 @@
 //! reason, and the call that carries them goes on. Every [`CurrentTest`] can be
 //! written to every carrier and is read back equal.
 //!
-//! [`read_headers`], [`read_metadata`] and [`read_list`] read, the `write_` methods
-//! of [`CurrentTest`] write.
+//! - [`TestHeadersLayer`] reads the headers of the calls that a server gets.
+//! - [`with_current_test`] says for which test a task works.
+//! - [`CurrentTestLayer`] and [`CurrentTestInterceptor`] write the headers of
+//!   the calls that a client makes.
+//! - [`read_headers`], [`read_metadata`] and [`read_list`], and the `write_`
+//!   methods of [`CurrentTest`], do it by hand.
 
 mod carrier;
+mod client;
+mod current;
+mod layer;
 mod text;
 
 #[cfg(test)]
@@ -19,6 +26,9 @@ use std::fmt;
 use crate::model::{TestExecution, Time};
 
 pub use carrier::{read_headers, read_list, read_metadata};
+pub use client::{CurrentTestInterceptor, CurrentTestLayer, PassOn};
+pub use current::{current_test, with_current_test};
+pub use layer::{ReadTestHeaders, TestHeadersLayer};
 
 /// Longest id of an execution that travels in headers, in bytes of UTF-8.
 pub const MAX_ID_BYTES: usize = 256;

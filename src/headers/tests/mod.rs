@@ -1,6 +1,7 @@
 //! Tests of the headers, and what they share: reading and writing a set in every
 //! carrier at once.
 
+mod calls;
 mod carriers;
 mod values;
 
