@@ -18,6 +18,17 @@ pub enum AppendError {
     /// The disk is full. Nothing was stored.
     #[error("no space is left for the journal: {0}")]
     Full(String),
+    /// The event is larger than a journal takes. Nothing was stored.
+    #[error("an event of {bytes} bytes is over the journal's limit of {max}")]
+    TooLarge {
+        /// Encoded size of the event.
+        bytes: usize,
+        /// The limit.
+        max: usize,
+    },
+    /// The operating system refused for another reason. Nothing was stored.
+    #[error("the journal cannot be written: {0}")]
+    Io(String),
     /// The journal is closed. Nothing was stored.
     #[error("the journal is closed")]
     Closed,
@@ -33,11 +44,34 @@ pub enum JournalError {
     /// whole; nothing is cut.
     #[error("the journal is corrupt: {0}")]
     Corrupt(String),
+    /// A newer version wrote it.
+    #[error("{0}")]
+    Unsupported(String),
+    /// Another process has the data directory.
+    #[error(
+        "data directory {directory} is in use by {}; stop it or choose another --data-dir",
+        .holder.map_or("another process".to_owned(), |pid| format!("process {pid}"))
+    )]
+    InUse {
+        /// The data directory.
+        directory: String,
+        /// Id of the process, if it is known.
+        holder: Option<u32>,
+    },
     /// The events from here on were trimmed.
     #[error("the journal begins at position {begins}, after {wanted}")]
     Trimmed {
         /// First position that is left.
         begins: Position,
+        /// The one asked for.
+        wanted: Position,
+    },
+    /// The journal has not come that far: what asks has seen another one, or
+    /// this one has lost its end.
+    #[error("the journal ends at position {head}, before {wanted}")]
+    Beyond {
+        /// Position of the last record.
+        head: Position,
         /// The one asked for.
         wanted: Position,
     },
@@ -93,11 +127,19 @@ pub struct Delivered<T> {
 ///   increasing within the partition, in whole microseconds: the later of the
 ///   wall clock at opening and the last recorded time, advanced by the boot
 ///   clock. Steps of the wall clock change nothing.
+/// - **Tickets.** Every ticket is delivered once or refused once. One whose
+///   record no follower takes, because it follows from behind it or the journal
+///   is dropped first, is refused with [`AppendError::Unknown`].
 /// - **Refusal.** A ticket that is refused with anything but
 ///   [`AppendError::Unknown`] belongs to an event that is not and never will be
 ///   in the journal.
 /// - **Failure.** What is corrupt is refused, never cut. A failed fsync ends the
 ///   process: what is durable is then unknown.
+///
+/// # Panics
+///
+/// A partition that is not below [`Journal::partitions`] is a bug of the caller
+/// and may panic.
 pub trait Journal<T: Ticket>: Send + Sync + 'static {
     /// Identity of this journal, made when it was created.
     fn id(&self) -> Uuid;
@@ -108,22 +150,27 @@ pub trait Journal<T: Ticket>: Send + Sync + 'static {
     /// The journal time of an event that would take its place now.
     fn now(&self, partition: u32) -> Time;
 
-    /// Queues events, in this order, and returns at once.
+    /// Queues events, in this order, and returns at once. With
+    /// [`Admission::Bounded`] all of them are queued or all are refused as
+    /// overloaded. Tickets may be refused before this returns, on this thread.
     fn append(&self, partition: u32, admission: Admission, events: Vec<(Event, T)>);
 
     /// Position of the last durable record, 0 if there is none.
     fn head(&self, partition: u32) -> Position;
 
     /// Reads the durable records after `after`, up to the head of this moment.
+    /// `after` before the first record that is left is [`JournalError::Trimmed`],
+    /// behind the head [`JournalError::Beyond`].
     fn read(&self, partition: u32, after: Position) -> Result<Box<dyn Reader>, JournalError>;
 
     /// Reads the records after `after` and then follows, for the one follower
-    /// of the partition.
+    /// of the partition; another may follow when this one is dropped. Errors as
+    /// for [`Journal::read`].
     fn follow(&self, partition: u32, after: Position)
     -> Result<Box<dyn Follower<T>>, JournalError>;
 
     /// Stores a snapshot of the fold at `position`, durably, and forgets all but
-    /// the two newest.
+    /// the two of the highest positions.
     fn save_snapshot(
         &self,
         partition: u32,
@@ -135,7 +182,8 @@ pub trait Journal<T: Ticket>: Send + Sync + 'static {
     /// checksum is wrong is an error.
     fn snapshots(&self, partition: u32) -> Result<Vec<(Position, Vec<u8>)>, JournalError>;
 
-    /// Lets go of records up to and including `up_to`, in part or in full.
+    /// Lets go of records up to and including `up_to`, in part or in full, but
+    /// of none behind it.
     fn trim(&self, partition: u32, up_to: Position) -> Result<(), JournalError>;
 
     /// Stops taking events, makes durable what is queued and wakes the
