@@ -5,9 +5,22 @@
 //! suite checks it against each of them. A journal knows nothing of cases and
 //! executions.
 
+mod delivery;
+pub mod local;
+pub mod memory;
+mod time;
+
+pub use local::LocalJournal;
+pub use memory::MemoryJournal;
+
 use uuid::Uuid;
 
 use crate::model::{Event, Position, Record, Time};
+
+/// Most records that a follower or a reader returns at once, about.
+const BATCH_RECORDS: usize = 4096;
+/// Most bytes of them, about; a single record may be larger.
+const BATCH_BYTES: usize = 1 << 20;
 
 /// Why an append did not happen, or may not have.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -1,0 +1,103 @@
+//! The one thread that writes: takes what was appended, round by round, and
+//! delivers it once it is durable.
+//!
+//! Invariant at its border: every ticket that the queue gave it is delivered
+//! with its durable record, or refused.
+
+use std::{sync::Arc, thread, time::Duration};
+
+use tracing::{error, warn};
+
+use super::{
+    log::Log,
+    queue::{Pending, Queue},
+};
+use crate::{
+    journal::{
+        AppendError, Delivered, Ticket,
+        delivery::{Deliveries, Load},
+        time::{JournalTime, micros_to_time},
+    },
+    model::Record,
+};
+
+/// How long events that must be queued wait for space before they are tried
+/// again without a new one.
+const RETRY: Duration = Duration::from_secs(1);
+
+pub(super) struct Writer<T: Ticket> {
+    pub log: Log,
+    pub queue: Arc<Queue<T>>,
+    pub deliveries: Arc<Deliveries<T>>,
+    pub load: Arc<Load>,
+    pub time: Arc<JournalTime>,
+    /// Most bytes of a round.
+    pub round_bytes: usize,
+}
+
+impl<T: Ticket> Writer<T> {
+    /// Writes until the queue is closed and empty, then marks the journal as
+    /// closed.
+    pub fn run(mut self) {
+        let _guard = AbortOnPanic;
+        let mut work = Pending::default();
+        loop {
+            let retry = (!work.is_empty()).then_some(RETRY);
+            let closed = self.queue.take(&mut work, retry);
+            if let Err(error) = self.write(&mut work) {
+                warn!(%error, "cannot append to the journal");
+                let bounded = work.split_off_bounded();
+                self.refuse(bounded, &error);
+                if closed {
+                    self.refuse(work, &error);
+                    break;
+                }
+            } else if closed {
+                break;
+            }
+        }
+        self.log.close();
+        self.deliveries.close();
+    }
+
+    /// Writes and delivers everything, or up to the first error.
+    fn write(&mut self, work: &mut Pending<T>) -> Result<(), AppendError> {
+        while !work.is_empty() {
+            let count = work.round(self.round_bytes);
+            let first_time = self.time.stamp(count);
+            let first = self.log.append(first_time, work.payloads(count))?;
+            let mut cost = 0;
+            let mut delivered = Vec::with_capacity(count);
+            for ((position, time), entry) in (first..).zip(first_time..).zip(work.take(count)) {
+                cost += entry.cost();
+                delivered.push(Delivered {
+                    record: Record {
+                        position,
+                        time: micros_to_time(time),
+                        event: entry.event,
+                    },
+                    ticket: Some(entry.ticket),
+                });
+            }
+            self.deliveries.push(delivered, cost);
+        }
+        Ok(())
+    }
+
+    fn refuse(&self, pending: Pending<T>, error: &AppendError) {
+        self.load.release(pending.cost());
+        pending.refuse(error);
+    }
+}
+
+/// Without the writer every caller would wait for ever.
+struct AbortOnPanic;
+
+impl Drop for AbortOnPanic {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            error!("the writer of the journal panicked; ending the process");
+            std::process::abort();
+        }
+    }
+}
