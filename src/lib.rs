@@ -11,3 +11,4 @@ pub mod headers;
 pub mod journal;
 pub mod model;
 pub mod pb;
+pub mod settings;
