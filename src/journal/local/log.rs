@@ -78,9 +78,6 @@ impl Log {
 
     /// Marks the journal as closed cleanly.
     pub fn close(mut self) {
-        if let Some(Ok(Ok(spare))) = self.spare.take().map(JoinHandle::join) {
-            spare.discard();
-        }
         let mut mark = mem::take(&mut self.frame);
         mark.begin(self.end.next, self.end.last_time.unwrap_or_default());
         let seed = self.segments.seed();
@@ -177,6 +174,15 @@ impl Log {
     fn sync(&self) {
         if let Err(error) = self.disk.sync(&self.end.file) {
             die(&self.segments.path(self.end.header.first), &error);
+        }
+    }
+}
+
+impl Drop for Log {
+    /// So that nothing is written to the directory any more.
+    fn drop(&mut self) {
+        if let Some(Ok(Ok(spare))) = self.spare.take().map(JoinHandle::join) {
+            spare.discard();
         }
     }
 }

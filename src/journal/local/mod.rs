@@ -107,6 +107,9 @@ mod segments;
 mod snapshot;
 mod writer;
 
+#[cfg(test)]
+mod tests;
+
 pub use lock::DataDirLock;
 
 use std::{
