@@ -1,0 +1,17 @@
+//! The commands, one a file: their arguments, their call and what is shown.
+
+pub mod cancel;
+pub mod case;
+pub mod cases;
+pub mod completions;
+pub mod delete;
+pub mod execution;
+pub mod executions;
+mod pages;
+pub mod report;
+pub mod reports;
+pub mod signal;
+mod stream;
+pub mod submit;
+pub mod wait;
+mod watch;
