@@ -5,7 +5,7 @@ use std::{error::Error, fmt::Write, io, time::Duration};
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
-use super::{client::ServerAddr, text::clean_lines};
+use super::client::ServerAddr;
 use crate::settings::units::format_duration;
 
 /// Why a command did not do what it was asked to.
@@ -98,14 +98,13 @@ fn describe(status: &Status) -> String {
     } else if !violations.is_empty() && violations.iter().all(|bad| told(&bad.description)) {
         "the request is not valid".to_owned()
     } else {
-        clean_lines(status.message())
+        status.message().to_owned()
     };
     // Writing to a string cannot fail.
     let _ = write!(text, " ({})", code_name(status.code()));
     for bad in violations {
         let separator = if bad.field.is_empty() { "" } else { ": " };
-        let line = format!("{}{separator}{}", bad.field, bad.description);
-        let _ = write!(text, "\n  {}", clean_lines(&line));
+        let _ = write!(text, "\n  {}{separator}{}", bad.field, bad.description);
     }
     if let Some(delay) = details.retry_info().and_then(|info| info.retry_delay) {
         let _ = write!(text, "\n  try again in {}", format_duration(delay));
@@ -160,10 +159,6 @@ mod tests {
                 "there is no case \"a\" (NOT_FOUND)",
             ),
             (Status::internal(""), "the server refused (INTERNAL)"),
-            (
-                Status::unknown("red \u{1b}[31m"),
-                "red \\u{1b}[31m (UNKNOWN)",
-            ),
             (
                 bad_request("signals[0].timeout: must be more than zero; is odd"),
                 "the request is not valid (INVALID_ARGUMENT)\n  \

@@ -214,9 +214,10 @@ pub fn indent(text: &str, indentation: &str) -> String {
         .collect()
 }
 
-/// A message to a person on stderr. If that is closed, nobody wants it.
+/// A message to a person on stderr, control characters escaped. If that is
+/// closed, nobody wants it.
 pub fn tell(err: &mut dyn io::Write, text: &str) {
-    let _ = writeln!(err, "{text}");
+    let _ = writeln!(err, "{}", text::clean_lines(text));
     let _ = err.flush();
 }
 
@@ -258,6 +259,13 @@ mod tests {
         let mut rows = Rows::new(&["STATE"], Style { colours: true });
         rows.add([state_cell(State::Fail.into())], "");
         assert!(rows.render().contains("\u{1b}["));
+    }
+
+    #[test]
+    fn messages_are_harmless_to_the_terminal() {
+        let mut err = Vec::new();
+        tell(&mut err, "error: \u{1b}[31mred\n  field");
+        assert_eq!(err, b"error: \\u{1b}[31mred\n  field\n");
     }
 
     #[test]

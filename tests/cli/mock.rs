@@ -51,15 +51,21 @@ impl Mock {
     /// Starts to serve on a port of the system's choice.
     pub async fn serve() -> (Mock, SocketAddr) {
         let mock = Mock::default();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = mock.serve_at("127.0.0.1:0".parse().unwrap()).await;
+        (mock, address)
+    }
+
+    /// Starts to serve at an address.
+    pub async fn serve_at(&self, address: SocketAddr) -> SocketAddr {
+        let listener = TcpListener::bind(address).await.unwrap();
         let address = listener.local_addr().unwrap();
         let router = Server::builder()
-            .add_service(CaseServiceServer::new(mock.clone()))
-            .add_service(ExecutionServiceServer::new(mock.clone()))
-            .add_service(ReportServiceServer::new(mock.clone()))
-            .add_service(SignalServiceServer::new(mock.clone()));
+            .add_service(CaseServiceServer::new(self.clone()))
+            .add_service(ExecutionServiceServer::new(self.clone()))
+            .add_service(ReportServiceServer::new(self.clone()))
+            .add_service(SignalServiceServer::new(self.clone()));
         tokio::spawn(router.serve_with_incoming(TcpListenerStream::new(listener)));
-        (mock, address)
+        address
     }
 
     /// The next call with this response is answered so.

@@ -1,8 +1,12 @@
 //! The binary itself: what only a process has.
 
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
-use crate::terminal::Terminal;
+use livecheck::pb::v1::{TestReport, WatchReportsResponse};
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::io::{AsyncBufReadExt, BufReader};
+
+use crate::{mock::Mock, terminal::Terminal};
 
 /// Runs the binary; nothing listens at the server's address.
 fn livecheck(args: &[&str]) -> (Option<i32>, String, String) {
@@ -77,4 +81,49 @@ async fn a_server_that_is_not_there_is_named() {
     let ran = Terminal::new(address).run(&["delete", "c"]).await;
     assert_eq!(ran.exit, 5);
     assert!(ran.err.starts_with(expected), "{}", ran.err);
+}
+
+#[test]
+fn an_output_that_nobody_reads_is_no_error() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_livecheck"))
+        .args(["completions", "bash"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let Output { status, stderr, .. } = child.wait_with_output().unwrap();
+    assert_eq!((status.code(), stderr), (Some(0), Vec::new()));
+}
+
+#[tokio::test]
+async fn ctrl_c_ends_a_watch_cleanly() {
+    let (mock, server) = Mock::serve().await;
+    mock.stream(vec![Ok(WatchReportsResponse {
+        report: Some(TestReport::default()),
+        resume_token: "t1".into(),
+    })]);
+    let mut child = tokio::process::Command::new(env!("CARGO_BIN_EXE_livecheck"))
+        .args(["reports", "--watch", "--output=json"])
+        .env("LIVECHECK_SERVER", server.to_string())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let line = lines.next_line().await.unwrap();
+    assert_eq!(
+        line.as_deref(),
+        Some(r#"{"report":{},"resume_token":"t1"}"#)
+    );
+
+    let pid = Pid::from_raw(child.id().unwrap().try_into().unwrap()).unwrap();
+    kill_process(pid, Signal::INT).unwrap();
+    let Output { status, stderr, .. } = child.wait_with_output().await.unwrap();
+    assert_eq!(status.code(), Some(130));
+    assert_eq!(
+        String::from_utf8(stderr).unwrap(),
+        "to go on from here: --resume-token 't1'\n"
+    );
 }

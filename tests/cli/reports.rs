@@ -1,5 +1,6 @@
 use livecheck::pb::v1::*;
 use prost_types::{Duration, Timestamp};
+use tokio::runtime::Runtime;
 use tonic::{Code, Status};
 
 use crate::{mock::Mock, terminal::Terminal};
@@ -254,6 +255,38 @@ async fn a_watch_resumes_without_gap_and_repeat() {
             r#"WatchReports {"case_name":"orders.checkout"}"#,
             r#"WatchReports {"case_name":"orders.checkout","resume_token":"t2"}"#,
             r#"WatchReports {"case_name":"orders.checkout","resume_token":"t2"}"#,
+        ]
+    );
+}
+
+#[test]
+fn a_watch_survives_that_its_server_is_killed() {
+    // What a runtime serves ends with it, connections included.
+    let runtime = || Runtime::new().unwrap();
+    let (first, second, client) = (runtime(), runtime(), runtime());
+    let (mock, server) = first.block_on(Mock::serve());
+    mock.stream(vec![watched(1, State::Pass, "t1")])
+        .stream(vec![watched(2, State::Pass, "t2")]);
+    let restart = || {
+        first.shutdown_background();
+        std::thread::scope(|scope| {
+            scope.spawn(|| second.block_on(mock.serve_at(server)));
+        });
+    };
+    let ran = client.block_on(Terminal::new(server).when("id-1", restart).run(&[
+        "reports",
+        "--watch",
+        "--limit=2",
+    ]));
+    assert_eq!(ran.exit, 0, "{}", ran.err);
+    assert!(ran.out.ends_with("id-2\n"), "{}", ran.out);
+    assert_eq!(ran.out.lines().count(), 3, "{}", ran.out);
+    assert!(ran.err.starts_with("the watch broke off ("), "{}", ran.err);
+    assert_eq!(
+        mock.calls(),
+        [
+            r#"WatchReports {}"#,
+            r#"WatchReports {"resume_token":"t1"}"#
         ]
     );
 }

@@ -22,6 +22,9 @@ pub struct Ran {
     pub err: String,
 }
 
+/// A text, and what happens once the output has it in it.
+type Trigger<'a> = (&'a str, Box<dyn FnOnce() + 'a>);
+
 /// A terminal at which commands are typed.
 #[derive(Default)]
 pub struct Terminal<'a> {
@@ -29,6 +32,7 @@ pub struct Terminal<'a> {
     input: &'a str,
     /// Ctrl-C comes when the output has this in it.
     interrupt_at: Option<&'a str>,
+    when: Option<Trigger<'a>>,
     /// Nobody reads the output.
     closed: bool,
 }
@@ -48,6 +52,14 @@ impl<'a> Terminal<'a> {
     pub fn interrupt_at(self, text: &'a str) -> Self {
         Terminal {
             interrupt_at: Some(text),
+            ..self
+        }
+    }
+
+    /// Lets something happen once the output has this in it.
+    pub fn when(self, text: &'a str, happens: impl FnOnce() + 'a) -> Self {
+        Terminal {
+            when: Some((text, Box::new(happens))),
             ..self
         }
     }
@@ -74,6 +86,7 @@ impl<'a> Terminal<'a> {
         let mut out = Screen {
             text: Arc::clone(&text),
             closed: self.closed,
+            when: self.when,
             interrupt: self.interrupt_at.map(|text| (text, &interrupted)),
         };
         let mut err = Vec::new();
@@ -101,6 +114,7 @@ impl<'a> Terminal<'a> {
 struct Screen<'a> {
     text: Arc<Mutex<Vec<u8>>>,
     closed: bool,
+    when: Option<Trigger<'a>>,
     interrupt: Option<(&'a str, &'a Notify)>,
 }
 
@@ -111,8 +125,12 @@ impl Write for Screen<'_> {
         }
         let mut text = self.text.lock().unwrap();
         text.extend_from_slice(bytes);
+        let shown = String::from_utf8_lossy(&text);
+        if let Some((_, happens)) = self.when.take_if(|(awaited, _)| shown.contains(*awaited)) {
+            happens();
+        }
         if let Some((awaited, notify)) = self.interrupt
-            && String::from_utf8_lossy(&text).contains(awaited)
+            && shown.contains(awaited)
         {
             notify.notify_one();
         }

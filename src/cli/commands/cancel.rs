@@ -1,3 +1,5 @@
+//! `cancel`: ends an execution.
+
 use crate::{
     cli::{Context, error::CliError, exit::Exit, render},
     pb::v1::CancelExecutionRequest,
@@ -17,6 +19,7 @@ pub struct Args {
     reason: String,
 }
 
+/// Carries it out.
 pub async fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, CliError> {
     let client = context.connect().await?;
     let request = CancelExecutionRequest {

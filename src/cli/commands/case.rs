@@ -1,3 +1,5 @@
+//! `case`: shows a case.
+
 use crate::{
     cli::{Context, error::CliError, exit::Exit, render},
     pb::v1::GetCaseRequest,
@@ -10,6 +12,7 @@ pub struct Args {
     name: String,
 }
 
+/// Carries it out.
 pub async fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, CliError> {
     let client = context.connect().await?;
     let response = client

@@ -1,3 +1,5 @@
+//! `cases`: lists cases.
+
 use super::pages::{Kind, Limit, list};
 use crate::{
     cli::{Context, error::CliError, exit::Exit, render},
@@ -11,6 +13,7 @@ pub struct Args {
     limit: Limit,
 }
 
+/// Carries it out.
 pub async fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, CliError> {
     let client = context.connect().await?;
     let kind = Kind {

@@ -1,3 +1,5 @@
+//! `completions`: what shells need to complete the command line. Needs no server.
+
 use clap::CommandFactory;
 use clap_complete::Shell;
 
@@ -10,6 +12,7 @@ pub struct Args {
     shell: Shell,
 }
 
+/// Carries it out.
 pub fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, CliError> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "livecheck", &mut script);

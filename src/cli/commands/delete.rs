@@ -1,3 +1,5 @@
+//! `delete`: deletes a case.
+
 use crate::{
     cli::{Context, error::CliError, exit::Exit, text::clean},
     pb::v1::DeleteCaseRequest,
@@ -10,6 +12,7 @@ pub struct Args {
     case: String,
 }
 
+/// Carries it out.
 pub async fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, CliError> {
     let client = context.connect().await?;
     let request = DeleteCaseRequest {

@@ -1,3 +1,5 @@
+//! `execution`: shows an execution, or watches it.
+
 use std::ops::ControlFlow;
 
 use prost_types::Timestamp;
@@ -28,6 +30,7 @@ pub struct Args {
     watch: bool,
 }
 
+/// Carries it out.
 pub async fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, CliError> {
     if args.watch {
         return watch(args, context).await;

@@ -1,3 +1,5 @@
+//! `executions`: lists executions.
+
 use super::pages::{Kind, Limit, list};
 use crate::{
     cli::{
@@ -35,6 +37,7 @@ pub struct Args {
     limit: Limit,
 }
 
+/// Carries it out.
 pub async fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, CliError> {
     let client = context.connect().await?;
     let now = context.clock.wall();

@@ -1,3 +1,6 @@
+//! `report`: shows a report, or waits for it. The exit code is the report's, even
+//! if nobody reads the output.
+
 use std::time::Duration;
 
 use tonic::Status;
@@ -24,6 +27,7 @@ pub struct Args {
     wait: Option<Duration>,
 }
 
+/// Carries it out.
 pub async fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, CliError> {
     let client = context.connect().await?;
     let report = get(&client, context, &args.case, &args.id, args.wait).await?;

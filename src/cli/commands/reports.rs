@@ -1,3 +1,6 @@
+//! `reports`: lists reports, or watches them. The resume token never gets ahead of
+//! what was shown.
+
 use std::ops::ControlFlow;
 
 use super::{
@@ -75,6 +78,7 @@ impl Args {
     }
 }
 
+/// Carries it out.
 pub async fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, CliError> {
     if args.watch {
         return watch(args, context).await;

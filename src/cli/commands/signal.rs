@@ -1,3 +1,5 @@
+//! `signal`: sends one signal, or the lines of the standard input.
+
 use super::stream;
 use crate::{
     cli::{Context, error::CliError, exit::Exit, render, values},
@@ -24,11 +26,11 @@ pub struct Args {
     name: Option<String>,
 
     /// Key of the signal: JSON, or else a text; 17 is a number, '"17"' a text
-    #[arg(long, value_name = "KEY", value_parser = values::key)]
+    #[arg(long, value_name = "KEY", allow_negative_numbers = true, value_parser = values::key)]
     key: Option<Json>,
 
     /// Value of the signal [default: null]
-    #[arg(long, value_name = "JSON", value_parser = values::json)]
+    #[arg(long, value_name = "JSON", allow_negative_numbers = true, value_parser = values::json)]
     value: Option<Json>,
 
     /// Identity of the signal, by which repeats are known [default: its value]
@@ -40,6 +42,7 @@ pub struct Args {
     stdin: bool,
 }
 
+/// Carries it out.
 pub async fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, CliError> {
     let client = context.connect().await?;
     if args.stdin {

@@ -20,7 +20,7 @@ use crate::{
         error::{CliError, retry_delay},
         exit::Exit,
         output::tell,
-        text::{clean_lines, count},
+        text::count,
     },
     convert::json::from_json,
     pb::v1::{SignalRejection, StreamSignalsRequest, stream_signals_response::Payload},
@@ -220,8 +220,8 @@ impl Sending<'_, '_> {
         // After a break it is refused again, which is no news.
         if let Some(signal) = signal.filter(|signal| !signal.refused) {
             signal.refused = true;
-            let message = clean_lines(&rejection.message);
-            tell(self.err, &format!("line {}: {message}", signal.line));
+            let message = format!("line {}: {}", signal.line, rejection.message);
+            tell(self.err, &message);
         }
     }
 }

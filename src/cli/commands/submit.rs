@@ -1,3 +1,6 @@
+//! `submit`: makes a test execution. It is sent once: without an id, a repeat would
+//! be another execution.
+
 use std::time::Duration;
 
 use tonic::metadata::MetadataMap;
@@ -38,7 +41,7 @@ pub struct Args {
     id: Option<String>,
 
     /// A positional argument of the request; can be repeated
-    #[arg(long = "arg", value_name = "JSON", value_parser = values::json)]
+    #[arg(long = "arg", value_name = "JSON", allow_negative_numbers = true, value_parser = values::json)]
     args: Vec<Json>,
 
     /// A named argument of the request; can be repeated
@@ -63,6 +66,7 @@ pub struct Args {
     wait: Option<Duration>,
 }
 
+/// Carries it out.
 pub async fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, CliError> {
     let kwargs = values::by_name(args.kwargs, "--kwarg").map_err(CliError::Input)?;
     let labels = values::by_name(args.labels, "--label").map_err(CliError::Input)?;

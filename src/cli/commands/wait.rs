@@ -1,3 +1,5 @@
+//! `wait`: waits for a signal.
+
 use std::time::Duration;
 
 use crate::{
@@ -19,7 +21,7 @@ pub struct Args {
     name: String,
 
     /// Key of the signal: JSON, or else a text; 17 is a number, '"17"' a text
-    #[arg(long, value_name = "KEY", value_parser = values::key)]
+    #[arg(long, value_name = "KEY", allow_negative_numbers = true, value_parser = values::key)]
     key: Json,
 
     /// How long to wait, such as 30s or 2m; at most 1h
@@ -27,6 +29,7 @@ pub struct Args {
     timeout: Duration,
 }
 
+/// Carries it out.
 pub async fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, CliError> {
     let client = context.connect().await?;
     let mut calls = client.signals();
