@@ -56,6 +56,15 @@ impl From<io::Error> for CliError {
     }
 }
 
+/// Goes on when nobody reads the output: for commands whose exit code says more
+/// than what they show.
+pub fn even_unread(written: Result<(), CliError>) -> Result<(), CliError> {
+    match written {
+        Err(CliError::OutputClosed) => Ok(()),
+        other => other,
+    }
+}
+
 /// Whether the connection broke: the client made this status, from an error of
 /// the transport; the statuses of a server have no source.
 pub fn is_broken(status: &Status) -> bool {

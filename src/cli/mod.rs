@@ -25,8 +25,7 @@ use crate::clock::{Clock, SystemClock};
 use client::{Backoff, Client, DEFAULT_SERVER, ServerAddr};
 use error::CliError;
 use exit::Exit;
-pub use output::Format;
-use output::{Output, Style, tell};
+use output::{Format, Output, Style, tell};
 
 /// Heading of the options that every command takes.
 const GLOBAL: &str = "Global options";

@@ -161,6 +161,13 @@ async fn a_submission_can_wait_for_its_report() {
         r#"GetReport {"case_name":"orders.checkout","id":"it's 1","wait":"30s"}"#
     );
 
+    // The exit code is the report's also when nobody reads it.
+    mock.answer_with(sampled()).answer(GetReportResponse {
+        report: Some(report(State::Fail)),
+    });
+    let ran = Terminal::new(server).closed().run(&args).await;
+    assert_eq!((ran.exit, ran.err.as_str()), (1, ""));
+
     mock.answer(SubmitExecutionResponse {
         sampled: Some(false),
         test: None,

@@ -6,7 +6,13 @@ use prost_types::Timestamp;
 
 use super::watch::follow;
 use crate::{
-    cli::{Context, error::CliError, exit, exit::Exit, render},
+    cli::{
+        Context,
+        error::{CliError, even_unread},
+        exit,
+        exit::Exit,
+        render,
+    },
     pb::v1::{
         GetExecutionRequest, ReceivedSignal, TestReport, WatchExecutionRequest,
         WatchExecutionResponse, watch_execution_response::Payload,
@@ -128,17 +134,17 @@ fn arrival(signal: &ReceivedSignal) -> Option<(i64, i32)> {
 /// Shows the report, with which the watch ends.
 fn conclude(context: &mut Context<'_>, report: TestReport) -> Result<ControlFlow<Exit>, CliError> {
     let exit = Exit::of_report(&report);
-    match show(context, Payload::Report(report)) {
-        Ok(()) | Err(CliError::OutputClosed) => Ok(ControlFlow::Break(exit)),
-        Err(error) => Err(error),
-    }
+    show(context, Payload::Report(report))?;
+    Ok(ControlFlow::Break(exit))
 }
 
 fn show(context: &mut Context<'_>, payload: Payload) -> Result<(), CliError> {
     let item = WatchExecutionResponse {
         payload: Some(payload),
     };
-    context
-        .output
-        .message(render::WATCHED_STEP, &item, render::watched_step)
+    even_unread(
+        context
+            .output
+            .message(render::WATCHED_STEP, &item, render::watched_step),
+    )
 }

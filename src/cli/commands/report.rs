@@ -6,7 +6,14 @@ use std::time::Duration;
 use tonic::Status;
 
 use crate::{
-    cli::{Context, client::Client, error::CliError, exit, exit::Exit, render},
+    cli::{
+        Context,
+        client::Client,
+        error::{CliError, even_unread},
+        exit,
+        exit::Exit,
+        render,
+    },
     convert::time::duration_to_pb,
     pb::v1::{GetReportRequest, TestReport},
     settings::units::parse_duration,
@@ -65,12 +72,10 @@ pub async fn get(
 
 /// Shows a report. The exit code is the report's even if nobody reads it.
 pub fn show(context: &mut Context<'_>, report: &TestReport) -> Result<Exit, CliError> {
-    let exit = Exit::of_report(report);
-    match context
-        .output
-        .message(render::REPORT, report, render::report)
-    {
-        Ok(()) | Err(CliError::OutputClosed) => Ok(exit),
-        Err(error) => Err(error),
-    }
+    even_unread(
+        context
+            .output
+            .message(render::REPORT, report, render::report),
+    )?;
+    Ok(Exit::of_report(report))
 }

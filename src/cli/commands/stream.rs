@@ -17,7 +17,7 @@ use crate::{
     cli::{
         Context,
         client::Client,
-        error::{CliError, retry_delay},
+        error::{CliError, even_unread, retry_delay},
         exit::Exit,
         output::tell,
         text::count,
@@ -76,8 +76,8 @@ pub async fn send_lines(context: &mut Context<'_>, client: &Client) -> Result<Ex
             count(acknowledged, "signal")
         )
     };
-    context.output.text(&text)?;
-    result.map(|()| match refused {
+    let written = even_unread(context.output.text(&text));
+    result.and(written).map(|()| match refused {
         0 => Exit::Ok,
         _ => Exit::BadInput,
     })

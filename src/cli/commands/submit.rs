@@ -9,7 +9,7 @@ use super::report;
 use crate::{
     cli::{
         Context,
-        error::CliError,
+        error::{CliError, even_unread},
         exit,
         exit::Exit,
         output::{Style, json_of},
@@ -97,10 +97,10 @@ pub async fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, CliError
         if let Some(fields) = json.as_object_mut() {
             fields.insert("headers".to_owned(), headers.json());
         }
-        context.output.text(&format!("{json}\n"))?;
+        even_unread(context.output.text(&format!("{json}\n")))?;
     } else {
         let style = context.output.style();
-        context.output.text(&render(&response, &headers, style))?;
+        even_unread(context.output.text(&render(&response, &headers, style)))?;
     }
 
     match (args.wait, &response.test) {
@@ -113,7 +113,7 @@ pub async fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, CliError
             let report =
                 report::get(&client, context, &test.case_name, &test.id, Some(wait)).await?;
             if !context.output.is_json() {
-                context.output.text("\n")?;
+                even_unread(context.output.text("\n"))?;
             }
             report::show(context, &report)
         }
