@@ -100,6 +100,15 @@ fn contract_to_pb(contract: &Contract) -> v1::Contract {
 
 /// Reads a case; its revision is taken as it stands.
 pub fn case_from_pb(pb: v1::Case) -> Result<Case, Violations> {
+    let mut bad = Violations::new();
+    let case = read_case(pb, &mut bad);
+    bad.finish(Some(case))
+}
+
+/// Reads a case as far as it can be read: what is wrong goes to `bad`, and the
+/// answer is then good only for finding what else is wrong. A field that cannot
+/// be read is left out, and so are items of a list over its limit.
+pub fn read_case(pb: v1::Case, bad: &mut Violations) -> Case {
     let v1::Case {
         name,
         description,
@@ -111,7 +120,6 @@ pub fn case_from_pb(pb: v1::Case) -> Result<Case, Violations> {
         contracts,
         revision,
     } = pb;
-    let mut bad = Violations::new();
 
     check_case_name(&name, &mut bad.field("name"));
     check_length(
@@ -119,7 +127,7 @@ pub fn case_from_pb(pb: v1::Case) -> Result<Case, Violations> {
         MAX_DESCRIPTION_BYTES,
         &mut bad.field("description"),
     );
-    check_labels("labels", &labels, &mut bad);
+    check_labels("labels", &labels, bad);
     if let Some(share) = probability
         && !(0.0..=1.0).contains(&share)
     {
@@ -136,17 +144,17 @@ pub fn case_from_pb(pb: v1::Case) -> Result<Case, Violations> {
     if test_expires.is_some_and(|life| life > MAX_TEST_EXPIRES) {
         bad.add_to("test_expires", "must be at most 30 days, which is 2592000s");
     }
-    check_count("signals", signals.len(), MAX_SIGNALS, &mut bad);
-    check_unique(&signals, &mut bad);
+    check_count("signals", signals.len(), MAX_SIGNALS, bad);
+    check_unique(&signals, bad);
     let signals = signals
         .into_iter()
         .take(MAX_SIGNALS)
         .enumerate()
         .map(|(i, signal)| signal_from_pb(signal, &mut bad.at("signals", i)))
         .collect();
-    let contracts = contracts_from_pb("contracts", contracts, MAX_CONTRACTS, &mut bad);
+    let contracts = contracts_from_pb("contracts", contracts, MAX_CONTRACTS, bad);
 
-    bad.finish(Some(Case {
+    Case {
         name,
         description,
         labels,
@@ -156,7 +164,7 @@ pub fn case_from_pb(pb: v1::Case) -> Result<Case, Violations> {
         signals,
         contracts,
         revision,
-    }))
+    }
 }
 
 fn signal_from_pb(pb: v1::Signal, bad: &mut Violations) -> Signal {
