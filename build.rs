@@ -14,6 +14,11 @@ const SCHEMAS: &[&str] = &[
     "livecheck/v1/report_service.proto",
     "livecheck/v1/case_service.proto",
     "livecheck/storage/v1/event.proto",
+    "livecheck/demo/v1/order.proto",
+    "livecheck/demo/v1/order_init_service.proto",
+    "livecheck/demo/v1/order_create_service.proto",
+    "livecheck/demo/v1/database_writer_service.proto",
+    "livecheck/demo/v1/order_executor_service.proto",
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {

@@ -10,8 +10,15 @@ mod livecheck {
             tonic::include_proto!("livecheck.storage.v1");
         }
     }
+    pub mod demo {
+        pub mod v1 {
+            tonic::include_proto!("livecheck.demo.v1");
+        }
+    }
 }
 
+/// The order system of `livecheck demo`, package `livecheck.demo.v1`.
+pub use livecheck::demo::v1 as demo;
 /// What is stored on disk, package `livecheck.storage.v1`.
 pub use livecheck::storage::v1 as storage;
 /// The public API, package `livecheck.v1`.
