@@ -18,6 +18,9 @@ use super::{
 };
 use crate::model::MAX_SAFE_INTEGER;
 
+/// Most different patterns of one expression: compiled, each takes up to 256 KiB.
+const MAX_PATTERNS: usize = 16;
+
 /// What an expression needs at evaluation.
 #[derive(Debug, Default)]
 pub(super) struct Needs {
@@ -280,6 +283,13 @@ impl<'a> Check<'a> {
             return self.node(pattern);
         };
         if !self.needs.patterns.contains_key(source) {
+            if self.needs.patterns.len() >= MAX_PATTERNS {
+                self.wrong(
+                    pattern,
+                    format!("more than {MAX_PATTERNS} patterns; write a contract for each part"),
+                );
+                return;
+            }
             match Pattern::new(source) {
                 Ok(compiled) => {
                     self.needs.patterns.insert(source.to_owned(), compiled);

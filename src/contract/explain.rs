@@ -158,7 +158,7 @@ impl<'a> Explain<'a> {
                 format!("{text} has {}", fields(value.as_ref()))
             }
             Ok(value) => format!("{text} is {}", render::value(value.as_ref())),
-            Err(_) => format!("{text} is not known"),
+            Err(error) => told(&error),
         }
     }
 
@@ -326,6 +326,7 @@ impl<'a> Explain<'a> {
                 let fields = fields(value.as_ref());
                 let keys: Vec<_> = ops::items(value.as_ref())
                     .into_iter()
+                    .take(work::MAX_LIST)
                     .map(key_text)
                     .collect();
                 let near = names::nearest(field, keys.iter().map(String::as_str));

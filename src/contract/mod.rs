@@ -24,7 +24,7 @@
 //!
 //! # Limits
 //!
-//! An expression has at most 4 KiB and 100 levels. It iterates over and builds
+//! An expression has at most 4 KiB, 100 levels and 16 patterns. It iterates over and builds
 //! lists of at most 1,000 elements and texts of at most 64 KiB; values that
 //! came may be longer, and `size`, `in`, `==` and `[…]` work on them. An
 //! evaluation takes at most 500,000 steps. What is over a limit at evaluation

@@ -6,12 +6,15 @@ use cel::{
     IdedExpr,
     common::{
         ast::{CallExpr, EntryExpr, Expr, LiteralValue, operators},
-        types::{CelBool, CelBytes, CelDuration, CelString, CelTimestamp, Kind},
+        types::{CelBool, CelBytes, CelDuration, CelString, CelTimestamp, CelType, Kind},
         value::Val,
     },
 };
 
-use super::ops::{self, Number};
+use super::{
+    ops::{self, Number},
+    work,
+};
 use crate::model::{self, Json};
 
 /// Longest text of a value or an expression inside of an explanation, in
@@ -88,6 +91,8 @@ fn write_value(out: &mut Short, value: &dyn Val) -> fmt::Result {
         return write!(out, "{} bytes", bytes.inner().len());
     }
     match value.get_type().kind() {
+        // Going through a list or a map is work, wherever it is cut.
+        Kind::List | Kind::Map if work::charge(ops::size(value)).is_err() => out.write_char('…'),
         Kind::List => {
             out.write_char('[')?;
             for (index, item) in ops::items(value).into_iter().enumerate() {
@@ -114,11 +119,8 @@ fn write_value(out: &mut Short, value: &dyn Val) -> fmt::Result {
         }
         Kind::NullType => out.write_str("null"),
         Kind::Type => {
-            let name = cel::Value::try_from(value);
-            match name {
-                Ok(cel::Value::String(name)) => out.write_str(&name),
-                _ => out.write_str("type"),
-            }
+            let name = value.downcast_ref::<CelType>().map(CelType::name);
+            out.write_str(name.unwrap_or("type"))
         }
         _ => out.write_str(value.get_type().name()),
     }

@@ -76,6 +76,19 @@ fn deep_and_long_texts_are_refused_on_the_promised_stack() {
 }
 
 #[test]
+fn many_patterns_are_refused() {
+    on_wide_stack(|| {
+        let all: Vec<_> = (0..17)
+            .map(|n| format!("value.a.matches(\"^{n}\")"))
+            .collect();
+        let errors = compile(&all.join(" && "), Scope::Expect).expect_err("they are 17");
+        let expected = "more than 16 patterns; write a contract for each part";
+        assert!(told(&errors).ends_with(expected), "{}", told(&errors));
+        assert!(compile(&all[..16].join(" && "), Scope::Expect).is_ok());
+    });
+}
+
+#[test]
 fn wide_expressions_are_evaluated_on_the_promised_stack() {
     on_wide_stack(|| {
         let table = [
@@ -368,7 +381,7 @@ fn any_text_compiles_or_is_told_what_is_wrong_within_it() {
             line.is_some_and(|line| error.column - 1 <= line.chars().count())
         };
         let scopes = [Scope::Expect, Scope::Key, Scope::Case { signals: &["x"] }];
-        let result = runner(300).run(&(any_text(), 0..scopes.len()), |(source, scope)| {
+        let result = runner(200).run(&(any_text(), 0..scopes.len()), |(source, scope)| {
             if let Err(errors) = compile(&source, scopes[scope]) {
                 prop_assert!(!errors.is_empty());
                 for error in &errors {
@@ -387,7 +400,7 @@ fn any_text_compiles_or_is_told_what_is_wrong_within_it() {
 fn what_compiles_gives_the_same_bounded_verdict_every_time() {
     on_wide_stack(|| {
         let execution = execution();
-        let result = runner(500).run(&(contract(), any_value()), |(source, value)| {
+        let result = runner(300).run(&(contract(), any_value()), |(source, value)| {
             let Ok(program) = compile(&source, Scope::Expect) else {
                 return Ok(());
             };

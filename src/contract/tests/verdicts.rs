@@ -198,6 +198,14 @@ fn what_is_false_is_shown_with_its_values() {
             "held",
         ),
         (
+            "type(execution.expires) == google.protobuf.Timestamp",
+            "held",
+        ),
+        (
+            "type(value.n) == int",
+            "broken: type(value.n) == int: double == int",
+        ),
+        (
             "timestamp(value.when) > execution.expires - duration(\"1h\")",
             "broken: timestamp(value.when) > execution.expires - duration(\"1h\"): 2025-12-31T23:00:01.500Z > 2026-01-01T02:00:00Z",
         ),
