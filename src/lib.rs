@@ -11,4 +11,5 @@ pub mod headers;
 pub mod journal;
 pub mod model;
 pub mod pb;
+pub mod plan;
 pub mod settings;
