@@ -1,1 +1,115 @@
-//! (to come)
+//! The archive: finished executions, their reports and the history of cases, in
+//! a SQLite file derived from the journal.
+//!
+//! Invariant: rows and the journal positions that they stand for are committed
+//! together, so what the archive holds is what the journal says up to its
+//! positions, less what retention has deleted. It is off the path of
+//! acknowledgements: nothing waits for it but late look-ups.
+//!
+//! One [`Writer`] commits; any number of [`Reader`]s read at the same time. All
+//! of them block, so they belong on threads that may.
+
+mod entry;
+mod error;
+mod query;
+mod reader;
+mod retention;
+mod row;
+mod schema;
+mod writer;
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use rusqlite::Connection;
+use uuid::Uuid;
+
+pub use entry::{ArchivedCaseChange, ArchivedReport, Entry, Finished};
+pub use error::ArchiveError;
+pub use query::{ExecutionCursor, ExecutionFilter, ReportCursor, ReportFilter};
+pub use reader::{Page, Reader};
+pub use retention::Retained;
+pub use writer::Writer;
+
+/// Most late signals of an execution that are kept.
+pub const MAX_LATE_SIGNALS: usize = 16;
+
+/// An archive that was opened and found to be the right one.
+#[derive(Clone, Debug)]
+pub struct Archive {
+    place: Place,
+    partitions: u32,
+}
+
+#[derive(Clone, Debug)]
+enum Place {
+    File(PathBuf),
+    Memory(Db),
+}
+
+impl Archive {
+    /// Opens the archive of a journal, or creates it.
+    ///
+    /// What is another journal's, newer, or no archive is refused untouched.
+    /// Damage that shows only when the whole file is read is found by
+    /// [`Writer::check`], or when the row is read.
+    pub fn open(path: &Path, journal: Uuid, partitions: u32) -> Result<Archive, ArchiveError> {
+        schema::open(path, journal, partitions)?;
+        Ok(Archive {
+            place: Place::File(path.to_owned()),
+            partitions,
+        })
+    }
+
+    /// A new archive that is gone when its last handle is: for tests, and for
+    /// journals that are not stored either.
+    pub fn in_memory(journal: Uuid, partitions: u32) -> Result<Archive, ArchiveError> {
+        let db = Db::new(schema::in_memory(journal, partitions)?);
+        Ok(Archive {
+            place: Place::Memory(db),
+            partitions,
+        })
+    }
+
+    /// The handle that commits. Use one at a time: a second one waits for it.
+    pub fn writer(&self) -> Result<Writer, ArchiveError> {
+        let db = match &self.place {
+            Place::File(path) => Db::new(schema::connect_writer(path)?),
+            Place::Memory(db) => db.clone(),
+        };
+        Ok(Writer::new(db, self.partitions))
+    }
+
+    /// A handle that reads what is committed. It never waits for the writer of
+    /// a file.
+    pub fn reader(&self) -> Result<Reader, ArchiveError> {
+        let db = match &self.place {
+            Place::File(path) => Db::new(schema::connect_reader(path)?),
+            Place::Memory(db) => db.clone(),
+        };
+        Ok(Reader::new(db, self.partitions))
+    }
+}
+
+/// A connection; shared only where the archive is in memory.
+#[derive(Clone, Debug)]
+struct Db(Arc<Mutex<Connection>>);
+
+impl Db {
+    fn new(connection: Connection) -> Db {
+        Db(Arc::new(Mutex::new(connection)))
+    }
+
+    fn with<R>(
+        &self,
+        run: impl FnOnce(&Connection) -> Result<R, ArchiveError>,
+    ) -> Result<R, ArchiveError> {
+        // A panic within a transaction has rolled it back.
+        run(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+#[cfg(test)]
+mod tests;

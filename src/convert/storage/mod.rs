@@ -4,11 +4,14 @@
 //! by later ones, whatever the limits of that day.
 
 mod case;
+mod signalled;
 
 use std::sync::Arc;
 
 use chrono::DateTime;
 use prost::Message;
+
+pub use case::case_from_stored;
 
 use super::{
     Violations,
@@ -37,6 +40,16 @@ pub enum DecodeError {
 
 /// Appends the encoded event to `out`.
 pub fn encode_event(event: &Event, out: &mut Vec<u8>) {
+    if let Event::Signalled(signalled) = event {
+        signalled::encode(signalled, out);
+        return;
+    }
+    let event = event_to_pb(event);
+    out.reserve(event.encoded_len());
+    event.encode_raw(out);
+}
+
+fn event_to_pb(event: &Event) -> pb::Event {
     let kind = match event {
         Event::Opened { server_version } => Kind::Opened(pb::Opened {
             server_version: server_version.clone(),
@@ -61,13 +74,18 @@ pub fn encode_event(event: &Event, out: &mut Vec<u8>) {
         }),
         Event::Concluded(concluded) => Kind::Concluded(concluded_to_pb(concluded)),
     };
-    let event = pb::Event { kind: Some(kind) };
-    out.reserve(event.encoded_len());
-    event.encode_raw(out);
+    pb::Event { kind: Some(kind) }
 }
 
 /// Reads an encoded event.
 pub fn decode_event(bytes: &[u8]) -> Result<Event, DecodeError> {
+    if let Some(signalled) = signalled::decode(bytes) {
+        return Ok(Event::Signalled(signalled));
+    }
+    decode_any(bytes)
+}
+
+fn decode_any(bytes: &[u8]) -> Result<Event, DecodeError> {
     let pb::Event { kind } = pb::Event::decode(bytes)?;
     let kind = kind.ok_or(DecodeError::UnknownKind)?;
     let mut bad = Violations::new();
@@ -83,10 +101,7 @@ fn event_from_pb(kind: Kind, bad: &mut Violations) -> Option<Event> {
         },
         Kind::CaseApplied(pb::CaseApplied { case }) => {
             let case = given(case, &mut bad.field("case"))?;
-            Event::CaseApplied(Arc::new(case::case_from_stored(
-                case,
-                &mut bad.field("case"),
-            )?))
+            Event::CaseApplied(Arc::new(case_from_stored(case, &mut bad.field("case"))?))
         }
         Kind::CaseDeleted(pb::CaseDeleted { name }) => Event::CaseDeleted { name },
         Kind::Submitted(submitted) => Event::Submitted(submission_from_pb(submitted, bad)?),

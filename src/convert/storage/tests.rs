@@ -29,6 +29,32 @@ proptest! {
     }
 
     #[test]
+    fn the_short_way_for_signals_gives_the_same_bytes(signal in arbitrary::signalled()) {
+        let event = Event::Signalled(signal.clone());
+        let mut bytes = Vec::new();
+        encode_event(&event, &mut bytes);
+        prop_assert_eq!(&bytes, &event_to_pb(&event).encode_to_vec());
+        prop_assert_eq!(signalled::decode(&bytes), Some(signal));
+        prop_assert_eq!(decode_any(&bytes).unwrap(), event);
+    }
+
+    #[test]
+    fn the_short_way_reads_nothing_else_than_the_long_one(
+        signal in arbitrary::signalled(),
+        damage in prop::collection::vec((any::<prop::sample::Index>(), 0..64_u8), 1..3),
+    ) {
+        let mut bytes = Vec::new();
+        encode_event(&Event::Signalled(signal), &mut bytes);
+        for (at, byte) in damage {
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+        }
+        if let Some(signal) = signalled::decode(&bytes) {
+            prop_assert_eq!(decode_any(&bytes).unwrap(), Event::Signalled(signal));
+        }
+    }
+
+    #[test]
     fn any_bytes_are_an_event_or_an_error(bytes: Vec<u8>) {
         if let Ok(event) = decode_event(&bytes) {
             prop_assert_eq!(round_trip(&event), event);
@@ -105,6 +131,26 @@ fn the_deepest_values_survive() {
         })),
     ] {
         assert_eq!(round_trip(&event), event);
+    }
+}
+
+#[test]
+fn long_signals_survive() {
+    for len in [126, 127, 128, 129, 16_383, 16_384, 65_534] {
+        let event = Event::Signalled(Signalled {
+            event: SignalEvent {
+                signal_name: "s".into(),
+                case_name: "c".into(),
+                key: json!("k"),
+                value: json!({"a": ["x".repeat(len), 1]}),
+            },
+            signal_id: "i".repeat(len % 256),
+        });
+        assert_eq!(round_trip(&event), event);
+        let mut bytes = Vec::new();
+        encode_event(&event, &mut bytes);
+        assert!(signalled::decode(&bytes).is_some());
+        assert_eq!(bytes, event_to_pb(&event).encode_to_vec());
     }
 }
 

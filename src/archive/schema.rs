@@ -1,0 +1,227 @@
+//! The tables, and the checks before a file is used as an archive.
+//!
+//! Invariant: a file is changed only once it is known to be empty or an archive
+//! of this journal.
+
+use std::{path::Path, time::Duration};
+
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+use uuid::Uuid;
+
+use super::ArchiveError;
+
+/// Version of the tables, in `user_version`.
+const VERSION: i64 = 1;
+/// Marks the file as an archive, in `application_id`: "LvCk".
+const APPLICATION: i64 = 0x4c76_436b;
+/// How long a connection waits for another one's lock.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Statements that a connection keeps compiled; more than there are forms of
+/// queries in use at a time.
+const STATEMENTS: usize = 64;
+
+/// A verdict's state is one of those that call for attention. The indexes and
+/// the queries have to use the same words.
+pub const NOT_OK: &str = "state BETWEEN 3 AND 6";
+
+/// Every position is stored as a key, which is the partition and the position in
+/// it (see `row::key`). So finished executions lie in the order of the journal
+/// and are appended. `execution` is the key of the submission; `key` and `place`
+/// of late signals are those of the execution and of the signal.
+const TABLES: &str = "
+    CREATE TABLE meta (
+        journal BLOB NOT NULL,
+        partitions INTEGER NOT NULL
+    );
+    CREATE TABLE positions (
+        partition INTEGER PRIMARY KEY,
+        position INTEGER NOT NULL DEFAULT 0,
+        deleted_reports INTEGER NOT NULL DEFAULT 0,
+        deleted_case_changes INTEGER NOT NULL DEFAULT 0
+    );
+    CREATE TABLE cases (
+        id INTEGER PRIMARY KEY,
+        name TEXT NOT NULL UNIQUE
+    );
+    CREATE TABLE finished (
+        key INTEGER PRIMARY KEY,
+        execution INTEGER NOT NULL,
+        case_id INTEGER NOT NULL,
+        state INTEGER NOT NULL,
+        started_at INTEGER NOT NULL,
+        concluded_at INTEGER NOT NULL,
+        id TEXT NOT NULL,
+        submitted BLOB NOT NULL,
+        report BLOB NOT NULL,
+        rest BLOB NOT NULL
+    );
+    CREATE INDEX by_id ON finished (case_id, id);
+    CREATE INDEX by_start ON finished (started_at, execution);
+    CREATE INDEX by_case_and_start ON finished (case_id, started_at, execution);
+    CREATE INDEX by_end ON finished (concluded_at);
+    CREATE INDEX by_case_and_end ON finished (case_id, concluded_at);
+    CREATE INDEX not_ok_by_start ON finished (started_at, execution) WHERE {NOT_OK};
+    CREATE INDEX not_ok_by_case_and_start ON finished (case_id, started_at, execution)
+        WHERE {NOT_OK};
+    CREATE INDEX not_ok_by_end ON finished (concluded_at) WHERE {NOT_OK};
+    CREATE INDEX not_ok_by_case_and_end ON finished (case_id, concluded_at) WHERE {NOT_OK};
+    CREATE TABLE late_signals (
+        key INTEGER NOT NULL,
+        place INTEGER NOT NULL,
+        signal BLOB NOT NULL,
+        PRIMARY KEY (key, place)
+    ) WITHOUT ROWID;
+    CREATE TABLE late_counts (
+        key INTEGER PRIMARY KEY,
+        count INTEGER NOT NULL
+    );
+    CREATE TABLE case_changes (
+        key INTEGER PRIMARY KEY,
+        time INTEGER NOT NULL,
+        name TEXT NOT NULL,
+        declaration BLOB
+    );
+";
+
+/// Creates or checks the archive at `path`.
+pub fn open(path: &Path, journal: Uuid, partitions: u32) -> Result<(), ArchiveError> {
+    let db = connect(path, OpenFlags::SQLITE_OPEN_CREATE)?;
+    match tables(&db, path)? {
+        0 => {
+            db.pragma_update(
+                None,
+                "page_size",
+                std::env::var("PAGE").map_or(8192, |p| p.parse().unwrap()),
+            )?;
+            if std::env::var("NOVAC").is_err() {
+                db.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
+            }
+            write_ahead(&db, path)?;
+            create(&db, journal, partitions)
+        }
+        _ => {
+            check(&db, path, journal, partitions)?;
+            write_ahead(&db, path)
+        }
+    }
+}
+
+/// A new archive in memory.
+pub fn in_memory(journal: Uuid, partitions: u32) -> Result<Connection, ArchiveError> {
+    let db = Connection::open_in_memory()?;
+    db.set_prepared_statement_cache_capacity(STATEMENTS);
+    db.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
+    create(&db, journal, partitions)?;
+    Ok(db)
+}
+
+/// A connection that writes to an archive.
+pub fn connect_writer(path: &Path) -> Result<Connection, ArchiveError> {
+    let db = connect(path, OpenFlags::empty())?;
+    // Commits become durable by `sync`; the file is whole at any time.
+    db.pragma_update(None, "synchronous", "NORMAL")?;
+    // 64 MiB: all of an index's pages that are written to again and again.
+    db.pragma_update(None, "cache_size", -64 * 1024)?;
+    // Pages: about 64 MiB of write-ahead log between checkpoints.
+    db.pragma_update(
+        None,
+        "wal_autocheckpoint",
+        std::env::var("CKPT").map_or(8192, |p| p.parse().unwrap()),
+    )?;
+    Ok(db)
+}
+
+/// A connection that reads from an archive.
+pub fn connect_reader(path: &Path) -> Result<Connection, ArchiveError> {
+    let db = connect(path, OpenFlags::empty())?;
+    db.pragma_update(None, "query_only", true)?;
+    Ok(db)
+}
+
+fn connect(path: &Path, extra: OpenFlags) -> Result<Connection, ArchiveError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | extra;
+    let db = Connection::open_with_flags(path, flags)?;
+    db.busy_timeout(BUSY_TIMEOUT)?;
+    db.set_prepared_statement_cache_capacity(STATEMENTS);
+    Ok(db)
+}
+
+/// How many tables the file has, if it is a database at all.
+fn tables(db: &Connection, path: &Path) -> Result<i64, ArchiveError> {
+    let count = "SELECT count(*) FROM sqlite_schema";
+    db.query_one(count, [], |row| row.get(0))
+        .map_err(|error| match error.sqlite_error_code() {
+            Some(rusqlite::ErrorCode::NotADatabase) => ArchiveError::NotAnArchive {
+                path: path.to_owned(),
+                why: "no SQLite file".to_owned(),
+            },
+            _ => error.into(),
+        })
+}
+
+fn create(db: &Connection, journal: Uuid, partitions: u32) -> Result<(), ArchiveError> {
+    let tx = Transaction::new_unchecked(db, TransactionBehavior::Immediate)?;
+    tx.execute_batch(&TABLES.replace("{NOT_OK}", NOT_OK))?;
+    if let Ok(drop) = std::env::var("DROP") {
+        for i in drop.split(',') {
+            tx.execute_batch(&format!("DROP INDEX {i}"))?;
+        }
+    }
+    tx.execute(
+        "INSERT INTO meta (journal, partitions) VALUES (?1, ?2)",
+        (journal.as_bytes(), partitions),
+    )?;
+    for partition in 0..partitions {
+        tx.execute("INSERT INTO positions (partition) VALUES (?1)", [partition])?;
+    }
+    tx.pragma_update(None, "application_id", APPLICATION)?;
+    tx.pragma_update(None, "user_version", VERSION)?;
+    Ok(tx.commit()?)
+}
+
+fn check(db: &Connection, path: &Path, journal: Uuid, partitions: u32) -> Result<(), ArchiveError> {
+    let number = |pragma| db.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
+    if number("application_id")? != APPLICATION {
+        return Err(ArchiveError::NotAnArchive {
+            path: path.to_owned(),
+            why: "a SQLite file of something else".to_owned(),
+        });
+    }
+    let version = number("user_version")?;
+    if version > VERSION {
+        return Err(ArchiveError::Newer {
+            path: path.to_owned(),
+            found: version,
+            known: VERSION,
+        });
+    }
+    let (found, of) = db.query_one("SELECT journal, partitions FROM meta", [], |row| {
+        Ok((row.get::<_, [u8; 16]>(0)?, row.get::<_, u32>(1)?))
+    })?;
+    if found != *journal.as_bytes() {
+        return Err(ArchiveError::OtherJournal {
+            path: path.to_owned(),
+            found: Uuid::from_bytes(found),
+            wanted: journal,
+        });
+    }
+    if of != partitions {
+        return Err(ArchiveError::OtherPartitions {
+            found: of,
+            wanted: partitions,
+        });
+    }
+    Ok(())
+}
+
+/// Writers and readers must not wait for each other.
+fn write_ahead(db: &Connection, path: &Path) -> Result<(), ArchiveError> {
+    let mode: String = db.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
+    if mode.eq_ignore_ascii_case("wal") {
+        return Ok(());
+    }
+    Err(ArchiveError::NoWal {
+        path: path.to_owned(),
+        mode,
+    })
+}
