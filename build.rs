@@ -19,6 +19,8 @@ const SCHEMAS: &[&str] = &[
     "livecheck/demo/v1/order_create_service.proto",
     "livecheck/demo/v1/database_writer_service.proto",
     "livecheck/demo/v1/order_executor_service.proto",
+    "livecheck/storage/v1/snapshot.proto",
+    "livecheck/storage/v1/token.proto",
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {

@@ -1,6 +1,10 @@
 //! The clock, passed in wherever time is needed; nothing else reads one.
 
-use std::{sync::Mutex, time::Duration};
+use std::{
+    sync::{Mutex, MutexGuard, PoisonError},
+    thread::Thread,
+    time::Duration,
+};
 
 use chrono::{DateTime, SubsecRound, Utc};
 
@@ -13,6 +17,10 @@ pub trait Clock: Send + Sync + 'static {
 
     /// Time since an arbitrary start, suspended time included. Never steps.
     fn boot(&self) -> Duration;
+
+    /// Unparks a thread whenever the clock is moved by hand. The clocks of the
+    /// operating system never are.
+    fn wake_on_step(&self, _thread: Thread) {}
 }
 
 /// The clocks of the operating system.
@@ -35,12 +43,18 @@ impl Clock for SystemClock {
 
 /// A clock that moves only when it is told to.
 #[derive(Debug)]
-pub struct ManualClock(Mutex<(Time, Duration)>);
+pub struct ManualClock {
+    now: Mutex<(Time, Duration)>,
+    sleepers: Mutex<Vec<Thread>>,
+}
 
 impl ManualClock {
     /// A clock that stands at `wall`.
     pub fn new(wall: Time) -> Self {
-        ManualClock(Mutex::new((wall, Duration::ZERO)))
+        ManualClock {
+            now: Mutex::new((wall, Duration::ZERO)),
+            sleepers: Mutex::default(),
+        }
     }
 
     /// A clock that stands at a fixed time of 2026.
@@ -53,6 +67,10 @@ impl ManualClock {
         let mut now = self.lock();
         now.0 += by;
         now.1 += by;
+        drop(now);
+        let sleepers = self.sleepers.lock();
+        let sleepers = sleepers.unwrap_or_else(PoisonError::into_inner);
+        sleepers.iter().for_each(Thread::unpark);
     }
 
     /// Steps the wall clock alone, as an operator or NTP does.
@@ -60,10 +78,8 @@ impl ManualClock {
         self.lock().0 = to;
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, (Time, Duration)> {
-        self.0
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, (Time, Duration)> {
+        self.now.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -74,5 +90,12 @@ impl Clock for ManualClock {
 
     fn boot(&self) -> Duration {
         self.lock().1
+    }
+
+    fn wake_on_step(&self, thread: Thread) {
+        let sleepers = self.sleepers.lock();
+        sleepers
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(thread);
     }
 }

@@ -196,6 +196,17 @@ impl Plan {
         })
     }
 
+    /// The plan of a case that cannot be judged: without its signals and
+    /// contracts.
+    pub fn without_signals(case: Arc<Case>) -> Plan {
+        Plan {
+            case,
+            signals: Vec::new(),
+            contracts: Vec::new(),
+            by_name: HashMap::default(),
+        }
+    }
+
     /// The declaration.
     pub fn case(&self) -> &Arc<Case> {
         &self.case

@@ -1,0 +1,604 @@
+//! One live execution: its signals, its deadlines, and the verdict that follows
+//! from them. Knows no other execution; what is outside it is told in
+//! [`Circumstances`].
+//!
+//! Each step first books what happened and then judges. A replay that already
+//! knows the verdict books the same and judges nothing.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use crate::{
+    contract::{ExecutionValue, SignalFacts, Verdict},
+    model::{
+        ExecutionView, Json, Position, ReceivedSignal, SignalOutcome, SignalProgress, Signalled,
+        State, TestExecution, TestReport, Time,
+    },
+    plan::{CaseContract, ContractPlan, Plan, SignalPlan, Starts},
+};
+
+use super::{
+    identity::{Identity, SubmissionDigest, value_size},
+    limits,
+    texts::{self, Due},
+};
+
+/// What an execution needs to know of the world when it takes a step.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Circumstances {
+    /// Time of the fact, or of the deadline.
+    pub now: Time,
+    /// End of the last absence: silence before it proves nothing.
+    pub absent_until: Time,
+    /// Whether the verdict is known from the journal, so that none is sought.
+    pub recorded: bool,
+}
+
+/// A verdict and why.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Decision {
+    pub state: State,
+    pub at: Time,
+    pub error: Option<String>,
+}
+
+/// Where one declared signal stands.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct SignalState {
+    /// How many different ones came.
+    pub count: u64,
+    /// Nothing more is awaited of it.
+    pub settled: bool,
+    /// It was settled by a silence that proves nothing.
+    pub in_doubt: bool,
+    /// When its clock started.
+    pub clock: Option<Time>,
+    /// When as many had come as must, or the first of an optional one.
+    pub arrived: Option<Time>,
+}
+
+impl SignalState {
+    pub(super) fn latency(&self) -> Option<Duration> {
+        let (clock, arrived) = (self.clock?, self.arrived?);
+        Some((arrived - clock).to_std().unwrap_or_default())
+    }
+}
+
+/// A live execution, or one that is decided and not yet recorded.
+#[derive(Debug)]
+pub(super) struct Execution {
+    pub position: Position,
+    pub test: TestExecution,
+    pub digest: SubmissionDigest,
+    /// When it was to expire, if its client said so.
+    pub asked_expires: Option<Time>,
+    pub plan: Arc<Plan>,
+    /// Position at which the plan's declaration was applied.
+    pub plan_position: Position,
+    /// Keys other than its id by which signals reach it: (signal, key text).
+    pub keys: Vec<(Arc<str>, String)>,
+    pub signals: Vec<SignalState>,
+    /// One bit for each contract that has held.
+    pub held: u64,
+    pub received: Vec<Arc<ReceivedSignal>>,
+    pub identities: Vec<Identity>,
+    pub value_bytes: usize,
+    pub total: u64,
+    pub late: Vec<Arc<ReceivedSignal>>,
+    pub late_total: u64,
+    pub decided: Option<Decided>,
+    /// Bytes of all but its signals.
+    base_bytes: usize,
+    /// The deadline under which the engine has queued it.
+    pub queued: Option<Time>,
+    /// The execution as contracts see it; made when first needed.
+    value: OnceLock<ExecutionValue>,
+}
+
+/// The verdict of an execution that is not recorded yet.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Decided {
+    pub by: Position,
+    pub at: Time,
+    /// The report; none while a replay has not reached it.
+    pub report: Option<TestReport>,
+}
+
+impl Execution {
+    pub(super) fn new(
+        position: Position,
+        test: TestExecution,
+        digest: SubmissionDigest,
+        plan: Arc<Plan>,
+        plan_position: Position,
+    ) -> Execution {
+        let base_bytes = base_bytes(&test, plan.signals().len());
+        let signals = plan
+            .signals()
+            .iter()
+            .map(|signal| SignalState {
+                clock: matches!(signal.starts, Starts::AtStart).then_some(test.timestamp),
+                ..SignalState::default()
+            })
+            .collect();
+        Execution {
+            position,
+            test,
+            digest,
+            asked_expires: None,
+            plan,
+            plan_position,
+            keys: Vec::new(),
+            signals,
+            held: 0,
+            received: Vec::new(),
+            identities: Vec::new(),
+            value_bytes: 0,
+            total: 0,
+            late: Vec::new(),
+            late_total: 0,
+            decided: None,
+            base_bytes,
+            queued: None,
+            value: OnceLock::new(),
+        }
+    }
+
+    /// The execution as contracts see it.
+    pub(super) fn value(&self) -> &ExecutionValue {
+        self.value.get_or_init(|| ExecutionValue::new(&self.test))
+    }
+
+    /// Takes a signal that came at `at`, which is before the start for an early
+    /// one, and seeks a verdict.
+    pub(super) fn arrive(
+        &mut self,
+        signal: Signalled,
+        identity: Identity,
+        at: Time,
+        around: Circumstances,
+    ) -> (Arc<ReceivedSignal>, Option<Decision>) {
+        if self.identities.contains(&identity) {
+            return (received(signal, at, SignalOutcome::Duplicate), None);
+        }
+        self.total += 1;
+        let plan = Arc::clone(&self.plan);
+        let Some(index) = plan.signal_index(&signal.event.signal_name) else {
+            let seen = received(signal, at, SignalOutcome::UnknownSignal);
+            return (self.keep_unknown(seen, identity), None);
+        };
+
+        let (declared, state) = (&plan.signals()[index], &mut self.signals[index]);
+        state.count += 1;
+        let judged = !state.settled;
+        let needed = state.count <= u64::from(declared.min.max(1));
+        let mut seen = received(signal, at, SignalOutcome::Accepted);
+        seen_mut(&mut seen).judged = judged;
+        let kept = self.keep(Arc::clone(&seen), identity, judged && needed);
+        if !judged {
+            return (kept, None);
+        }
+        self.book_arrival(index, at);
+        if around.recorded {
+            return (kept, None);
+        }
+        let decision = self
+            .judge_arrival(index, &seen, around)
+            .or_else(|| self.judge_contracts(around));
+        (kept, decision)
+    }
+
+    /// Takes a signal that came after the verdict; `true` if it is kept.
+    pub(super) fn arrive_late(
+        &mut self,
+        signal: Signalled,
+        identity: Identity,
+        at: Time,
+        decided_at: Time,
+    ) -> (Arc<ReceivedSignal>, bool) {
+        if self.identities.contains(&identity) {
+            return (received(signal, at, SignalOutcome::Duplicate), false);
+        }
+        let seen = late(signal, at, decided_at);
+        self.late_total += 1;
+        let kept = self.late.len() < limits::LATE_SIGNALS;
+        if kept {
+            self.identities.push(identity);
+            self.late.push(Arc::clone(&seen));
+        }
+        (seen, kept)
+    }
+
+    /// Lets every deadline up to `around.now` pass, and seeks a verdict.
+    pub(super) fn pass_deadlines(&mut self, around: Circumstances) -> Option<Decision> {
+        let plan = Arc::clone(&self.plan);
+        let mut missed: Option<(Time, usize, Due)> = None;
+        for (index, declared) in plan.signals().iter().enumerate() {
+            let (deadline, due) = self.deadline(index, declared);
+            let state = &mut self.signals[index];
+            if state.settled || deadline > around.now {
+                continue;
+            }
+            if state.count >= u64::from(declared.min) {
+                state.settled = true;
+                state.in_doubt = self.test.timestamp < around.absent_until;
+            } else if missed.is_none_or(|(earliest, ..)| deadline < earliest) {
+                missed = Some((deadline, index, due));
+            }
+        }
+        if around.recorded {
+            return None;
+        }
+        let Some((deadline, index, due)) = missed else {
+            return self.judge_contracts(around);
+        };
+        let error = texts::timed_out(self, &plan.signals()[index], due, deadline);
+        Some(if self.test.timestamp < around.absent_until {
+            skip_in_doubt(State::Timeout, &error, around.absent_until, deadline)
+        } else {
+            Decision {
+                state: State::Timeout,
+                at: deadline,
+                error: Some(error),
+            }
+        })
+    }
+
+    /// When the next deadline passes; none when nothing is awaited.
+    pub(super) fn next_deadline(&self) -> Option<Time> {
+        if self.decided.is_some() {
+            return None;
+        }
+        let waiting = self.plan.signals().iter().enumerate();
+        waiting
+            .filter(|(index, _)| !self.signals[*index].settled)
+            .map(|(index, declared)| self.deadline(index, declared).0)
+            .min()
+    }
+
+    /// The verdict of an execution that awaits nothing, if it has one already:
+    /// sought once at its submission.
+    pub(super) fn judge_start(&mut self, around: Circumstances) -> Option<Decision> {
+        if around.recorded {
+            return None;
+        }
+        self.judge_contracts(around)
+    }
+
+    /// The earliest of clock start + timeout, start + within, and `expires`.
+    pub(super) fn deadline(&self, index: usize, declared: &SignalPlan) -> (Time, Due) {
+        let mut earliest = (self.test.expires, Due::Expires);
+        if let Some(within) = declared.within {
+            let at = later(self.test.timestamp, within);
+            if at <= earliest.0 {
+                earliest = (at, Due::Within(within));
+            }
+        }
+        if let Some(clock) = self.signals[index].clock {
+            let at = later(clock, declared.timeout);
+            if at <= earliest.0 {
+                earliest = (at, Due::Timeout(declared.timeout));
+            }
+        }
+        earliest
+    }
+
+    fn book_arrival(&mut self, index: usize, at: Time) {
+        let plan = Arc::clone(&self.plan);
+        let (declared, state) = (&plan.signals()[index], &mut self.signals[index]);
+        if state.count != u64::from(declared.min.max(1)) {
+            return;
+        }
+        state.arrived = Some(at);
+        state.settled = declared.max.is_none();
+        if declared.min == 0 {
+            return;
+        }
+        for &dependent in &declared.dependents {
+            let Starts::After(all) = &plan.signals()[dependent].starts else {
+                continue;
+            };
+            let arrivals = all.iter().map(|&one| self.signals[one].arrived);
+            let last = arrivals.collect::<Option<Vec<_>>>();
+            if let Some(last) = last.and_then(|all| all.into_iter().max()) {
+                self.signals[dependent].clock = Some(last.max(self.test.timestamp));
+            }
+        }
+    }
+
+    fn judge_arrival(
+        &self,
+        index: usize,
+        seen: &ReceivedSignal,
+        around: Circumstances,
+    ) -> Option<Decision> {
+        let (declared, state) = (&self.plan.signals()[index], &self.signals[index]);
+        if let Some(max) = declared.max
+            && state.count > u64::from(max)
+        {
+            return Some(Decision {
+                state: State::Fail,
+                at: around.now,
+                error: Some(texts::too_many(&declared.name, max)),
+            });
+        }
+        let at = Some(declared.name.as_ref());
+        declared.expect.iter().find_map(|contract| {
+            let verdict = contract
+                .program
+                .check_value(self.value(), &seen.event.value);
+            violation(contract, verdict, at, around.now)
+        })
+    }
+
+    /// Evaluates the contracts that have become ready, and passes when all is
+    /// settled and held.
+    fn judge_contracts(&mut self, around: Circumstances) -> Option<Decision> {
+        let plan = Arc::clone(&self.plan);
+        let all_settled = self.signals.iter().all(|signal| signal.settled);
+        for (number, contract) in plan.contracts().iter().enumerate() {
+            let bit = 1_u64 << number;
+            let ready = match contract.signals.as_slice() {
+                [] => all_settled,
+                named => named.iter().all(|&one| self.signals[one].settled),
+            };
+            if self.held & bit != 0 || !ready {
+                continue;
+            }
+            let verdict = self.check(contract);
+            if let Some(decision) = violation(&contract.contract, verdict, None, around.now) {
+                let in_doubt = contract.signals.iter().any(|&i| self.signals[i].in_doubt);
+                return Some(match (in_doubt, &decision.error) {
+                    (true, Some(error)) => {
+                        skip_in_doubt(decision.state, error, around.absent_until, around.now)
+                    }
+                    _ => decision,
+                });
+            }
+            self.held |= bit;
+        }
+        if !all_settled {
+            return None;
+        }
+        Some(
+            match self.signals.iter().position(|signal| signal.in_doubt) {
+                Some(index) => {
+                    let error = texts::silence(&plan.signals()[index].name);
+                    skip_in_doubt(State::Pass, &error, around.absent_until, around.now)
+                }
+                None => Decision {
+                    state: State::Pass,
+                    at: around.now,
+                    error: None,
+                },
+            },
+        )
+    }
+
+    fn check(&self, contract: &CaseContract) -> Verdict {
+        if let Some(&index) = contract.signals.iter().find(|&&i| self.lacks_value(i)) {
+            let name = &self.plan.signals()[index].name;
+            return Verdict::Failed(texts::value_dropped(name));
+        }
+        let named = contract.signals.iter();
+        let named = named.map(|&index| (&self.plan.signals()[index].name, &self.signals[index]));
+        let named: Vec<_> = named
+            .map(|(name, state)| {
+                let values: Vec<_> = self.judged(name).map(|one| &one.event.value).collect();
+                (name, state, self.judged(name).next(), values)
+            })
+            .collect();
+        let facts = named
+            .iter()
+            .map(|(name, state, first, values)| SignalFacts {
+                name: name.as_ref(),
+                value: first.map_or(&Json::Null, |one| &one.event.value),
+                key: first.map_or(&Json::Null, |one| &one.event.key),
+                at: state.arrived,
+                latency: state.latency(),
+                count: state.count,
+                values,
+            });
+        let facts: Vec<_> = facts.collect();
+        let program = &contract.contract.program;
+        program.check_signals(self.value(), &facts)
+    }
+
+    fn lacks_value(&self, index: usize) -> bool {
+        let name = &self.plan.signals()[index].name;
+        self.judged(name).any(|one| one.value_dropped)
+    }
+
+    fn judged<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a ReceivedSignal> {
+        let all = self.received.iter().map(Arc::as_ref);
+        all.filter(move |one| one.judged && one.event.signal_name == name)
+    }
+
+    /// Keeps a signal if there is room, or if it is still needed; drops its
+    /// value when the execution's values are over the limit.
+    fn keep(
+        &mut self,
+        mut seen: Arc<ReceivedSignal>,
+        identity: Identity,
+        needed: bool,
+    ) -> Arc<ReceivedSignal> {
+        if !needed && self.received.len() >= limits::KEPT_SIGNALS {
+            return seen;
+        }
+        let size = value_size(&seen.event.value);
+        if self.value_bytes + size > limits::KEPT_VALUE_BYTES {
+            let mut bare = ReceivedSignal::clone(&seen);
+            bare.event.value = Json::Null;
+            bare.value_dropped = true;
+            seen = Arc::new(bare);
+        } else {
+            self.value_bytes += size;
+        }
+        self.identities.push(identity);
+        self.received.push(Arc::clone(&seen));
+        seen
+    }
+
+    fn keep_unknown(
+        &mut self,
+        seen: Arc<ReceivedSignal>,
+        identity: Identity,
+    ) -> Arc<ReceivedSignal> {
+        let unknown = self.received.iter();
+        let unknown = unknown.filter(|one| one.outcome == SignalOutcome::UnknownSignal);
+        let mut names: Vec<_> = unknown.map(|one| one.event.signal_name.as_str()).collect();
+        names.sort_unstable();
+        names.dedup();
+        let known = names.binary_search(&seen.event.signal_name.as_str());
+        if known.is_err() && names.len() >= limits::UNKNOWN_NAMES {
+            return seen;
+        }
+        self.keep(seen, identity, false)
+    }
+
+    /// The report that a decision makes.
+    pub(super) fn report(&self, decision: &Decision) -> TestReport {
+        let latencies = self.plan.signals().iter().zip(&self.signals);
+        let signal_latency: BTreeMap<_, _> = latencies
+            .filter_map(|(declared, state)| Some((declared.name.to_string(), state.latency()?)))
+            .collect();
+        let explained = !decision.state.is_ok();
+        TestReport {
+            case_name: self.test.case_name.clone(),
+            state: decision.state,
+            test: Some(self.test.clone()),
+            runtime: Some(
+                (decision.at - self.test.timestamp)
+                    .to_std()
+                    .unwrap_or_default(),
+            ),
+            signal_latency,
+            error: decision.error.clone(),
+            traceback: explained.then(|| texts::traceback(self, decision)),
+            concluded_at: decision.at,
+        }
+    }
+
+    /// Everything that is known of the execution; with a report once that is
+    /// recorded, which `report` says.
+    pub(super) fn view(&self, report: Option<TestReport>) -> ExecutionView {
+        let declared = self.plan.signals().iter().enumerate();
+        ExecutionView {
+            test: self.test.clone(),
+            case_revision: self.plan.case().revision,
+            progress: declared
+                .map(|(index, declared)| {
+                    let state = &self.signals[index];
+                    SignalProgress {
+                        signal_name: declared.name.to_string(),
+                        count: state.count,
+                        min: declared.min,
+                        max: declared.max,
+                        settled: state.settled,
+                        clock_started_at: state.clock,
+                        deadline: self.deadline(index, declared).0,
+                        latency: state.latency(),
+                    }
+                })
+                .collect(),
+            signals: self.received.iter().map(|one| (**one).clone()).collect(),
+            signal_count: self.total,
+            late_signals: self.late.iter().map(|one| (**one).clone()).collect(),
+            late_signal_count: self.late_total,
+            report,
+        }
+    }
+
+    /// Whether no verdict has fallen yet.
+    pub(super) fn is_undecided(&self) -> bool {
+        self.decided.is_none()
+    }
+
+    /// Bytes it takes in memory, about.
+    pub(super) fn bytes(&self) -> usize {
+        const RECEIVED: usize = size_of::<ReceivedSignal>() + 64;
+        self.base_bytes + self.value_bytes + (self.received.len() + self.late.len()) * RECEIVED
+    }
+
+    /// The first signal of a name that came, with its latency.
+    pub(super) fn first_of(&self, name: &str) -> Option<(&Arc<ReceivedSignal>, Duration)> {
+        let all = self.received.iter().chain(&self.late);
+        let first = all.into_iter().find(|one| one.event.signal_name == name)?;
+        let latency = match self.plan.signal_index(name) {
+            Some(index) => self.signals[index].latency(),
+            None => None,
+        };
+        let since_start = (first.at - self.test.timestamp).to_std();
+        Some((first, latency.or(since_start.ok()).unwrap_or_default()))
+    }
+}
+
+fn base_bytes(test: &TestExecution, signals: usize) -> usize {
+    let arguments: usize = test.test_args.iter().map(value_size).sum();
+    let named = test.test_kwargs.iter();
+    let named: usize = named
+        .map(|(name, value)| name.len() + value_size(value))
+        .sum();
+    size_of::<Execution>() + signals * size_of::<SignalState>() + arguments + named
+}
+
+/// A time later by a duration; the end of time when there is no such.
+pub(super) fn later(time: Time, by: Duration) -> Time {
+    chrono::Duration::from_std(by)
+        .ok()
+        .and_then(|by| time.checked_add_signed(by))
+        .unwrap_or(Time::MAX_UTC)
+}
+
+/// A signal as it is kept and shown.
+pub(super) fn received(signal: Signalled, at: Time, outcome: SignalOutcome) -> Arc<ReceivedSignal> {
+    Arc::new(ReceivedSignal {
+        event: signal.event,
+        signal_id: signal.signal_id,
+        at,
+        outcome,
+        judged: false,
+        late_by: None,
+        value_dropped: false,
+    })
+}
+
+/// A signal after the verdict.
+pub(super) fn late(signal: Signalled, at: Time, decided_at: Time) -> Arc<ReceivedSignal> {
+    let mut seen = received(signal, at, SignalOutcome::Late);
+    seen_mut(&mut seen).late_by = Some((at - decided_at).to_std().unwrap_or_default());
+    seen
+}
+
+fn seen_mut(seen: &mut Arc<ReceivedSignal>) -> &mut ReceivedSignal {
+    Arc::make_mut(seen)
+}
+
+fn violation(
+    contract: &ContractPlan,
+    verdict: Verdict,
+    signal: Option<&str>,
+    at: Time,
+) -> Option<Decision> {
+    let (state, text) = match verdict {
+        Verdict::Held => return None,
+        Verdict::Broken(text) => (State::Fail, text),
+        Verdict::Failed(text) => (State::Error, text),
+    };
+    Some(Decision {
+        state,
+        at,
+        error: Some(texts::violation(contract, state, &text, signal)),
+    })
+}
+
+fn skip_in_doubt(instead_of: State, error: &str, absent_until: Time, at: Time) -> Decision {
+    Decision {
+        state: State::Skip,
+        at,
+        error: Some(texts::in_doubt(instead_of, error, absent_until)),
+    }
+}

@@ -1,0 +1,82 @@
+//! What makes two signals, or two submissions, the same.
+
+use sha2::{Digest, Sha256};
+
+use crate::model::{Json, Signalled, Submission};
+
+/// Identity of a signal within its (case, key, name), shortened to 64 bits: of
+/// its `signal_id`, or of its value where it has none. Two of the few hundred
+/// signals of one execution meet by chance once in 10^14 executions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Identity(pub u64);
+
+impl Identity {
+    pub(super) fn of(signal: &Signalled) -> Identity {
+        let mut hash = Sha256::new();
+        hash.update(signal.event.signal_name.as_bytes());
+        if signal.signal_id.is_empty() {
+            hash.update(b"\0value\0");
+            hash.update(signal.event.value.to_string().as_bytes());
+        } else {
+            hash.update(b"\0id\0");
+            hash.update(signal.signal_id.as_bytes());
+        }
+        let digest: [u8; 32] = hash.finalize().into();
+        Identity(u64::from_be_bytes(first(digest)))
+    }
+}
+
+/// Digest of what a client submitted, its sampling aside: two submissions of
+/// the same id are the same when their digests are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct SubmissionDigest(pub [u8; 16]);
+
+impl SubmissionDigest {
+    /// The digest of a submission.
+    pub fn of(submission: &Submission) -> SubmissionDigest {
+        let Submission {
+            case_name,
+            id,
+            test_args,
+            test_kwargs,
+            expires,
+            labels,
+        } = submission;
+        let fields = serde_json::json!([
+            case_name,
+            id,
+            test_args,
+            test_kwargs,
+            expires.map(|at| at.timestamp_micros()),
+            labels
+        ]);
+        let digest: [u8; 32] = Sha256::digest(fields.to_string().as_bytes()).into();
+        SubmissionDigest(first(digest))
+    }
+}
+
+fn first<const N: usize>(digest: [u8; 32]) -> [u8; N] {
+    std::array::from_fn(|i| digest[i])
+}
+
+/// A key as text, by which keys compare: as JSON values, so that `17` and
+/// `"17"` differ.
+pub(super) fn key_text(key: &Json) -> String {
+    key.to_string()
+}
+
+/// Bytes that a value takes in memory, about.
+pub(super) fn value_size(value: &Json) -> usize {
+    const EACH: usize = size_of::<Json>();
+    match value {
+        Json::Null | Json::Bool(_) | Json::Number(_) => EACH,
+        Json::String(text) => EACH + text.len(),
+        Json::Array(items) => EACH + items.iter().map(value_size).sum::<usize>(),
+        Json::Object(fields) => {
+            EACH + fields
+                .iter()
+                .map(|(name, value)| EACH + name.len() + value_size(value))
+                .sum::<usize>()
+        }
+    }
+}

@@ -1,0 +1,307 @@
+//! The engine: a pure fold over the facts of one partition.
+//!
+//! No clock, no I/O, no await. Answers and verdicts are functions of the
+//! journal up to a record; the same records give the same ones in any batches,
+//! after any restart. Fold on a thread with a stack of
+//! [`contract::STACK_SIZE`](crate::contract::STACK_SIZE).
+//!
+//! Deadlines pass only by folding: before a fact of time t is applied, all
+//! deadlines up to t fire, the earliest first. What is decided is *pending*
+//! until the journal holds it: [`Effect::Append`] asks for that, and
+//! [`Engine::pending`] tells it again after a restart.
+
+mod cases;
+mod commands;
+mod early;
+mod execution;
+mod identity;
+pub mod limits;
+mod outcome;
+mod queries;
+mod recorded;
+mod remembered;
+mod snapshot;
+
+mod texts;
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
+
+pub use identity::SubmissionDigest;
+pub use outcome::{Answer, ApplyOutcome, Effect, Finished, SignalAnswer, SubmitAnswer};
+pub use queries::FoundSignal;
+pub use recorded::Recorded;
+pub use snapshot::SnapshotError;
+
+use crate::model::{Concluded as Verdict, Event, Position, Record, Time};
+
+use cases::Cases;
+use early::EarlySignals;
+use execution::{Circumstances, Decided, Decision, Execution};
+use remembered::{Concluded, Remembered};
+
+/// The state of one partition.
+#[derive(Debug)]
+pub struct Engine {
+    /// Position of the last record that was folded.
+    position: Position,
+    /// Its time.
+    time: Time,
+    /// The last sign of life of the clock.
+    heartbeat: Time,
+    /// End of the last absence.
+    absent_until: Time,
+    cases: Cases,
+    live: HashMap<Position, Execution>,
+    /// How many of `live` have no verdict yet.
+    undecided: usize,
+    deadlines: BTreeSet<(Time, Position)>,
+    early: EarlySignals,
+    concluded: Concluded,
+    /// Bytes of the live executions, about.
+    live_bytes: usize,
+}
+
+impl Default for Engine {
+    fn default() -> Self {
+        Engine {
+            position: 0,
+            time: Time::UNIX_EPOCH,
+            heartbeat: Time::UNIX_EPOCH,
+            absent_until: Time::UNIX_EPOCH,
+            cases: Cases::default(),
+            live: HashMap::new(),
+            undecided: 0,
+            deadlines: BTreeSet::new(),
+            early: EarlySignals::default(),
+            concluded: Concluded::default(),
+            live_bytes: 0,
+        }
+    }
+}
+
+/// One record on its way through the fold.
+struct Step<'a> {
+    position: Position,
+    now: Time,
+    recorded: &'a Recorded,
+    effects: &'a mut Vec<Effect>,
+}
+
+impl Engine {
+    /// Folds the next record. `recorded` holds the verdicts that follow in the
+    /// journal, on a replay. Effects are added to `effects` in their order.
+    pub fn fold(
+        &mut self,
+        record: Record,
+        recorded: &Recorded,
+        effects: &mut Vec<Effect>,
+    ) -> Answer {
+        let step = &mut Step {
+            position: record.position,
+            now: record.time,
+            recorded,
+            effects,
+        };
+        self.position = step.position;
+        self.time = step.now;
+
+        let ticked = self.needs_ticks();
+        self.notice_absence(step.now, ticked, &record.event);
+        self.pass_deadlines(step);
+        for dropped in self.early.expire(step.now) {
+            step.effects.push(commands::orphan(dropped));
+        }
+        while let Some((position, forgotten)) = self.concluded.forget(step.now) {
+            self.cases.forget(position, &forgotten);
+            step.effects.extend(commands::final_count(forgotten));
+        }
+
+        let answer = match record.event {
+            Event::Opened { .. } | Event::Tick { .. } => Answer::Nothing,
+            Event::CaseApplied(case) => self.case_applied(&case, step),
+            Event::CaseDeleted { name } => self.case_deleted(&name, step),
+            Event::Submitted(submission) => self.submitted(submission, step),
+            Event::Signalled(signal) => self.signalled(signal, step),
+            Event::Cancelled {
+                case_name,
+                id,
+                reason,
+            } => self.cancelled(&case_name, &id, &reason, step),
+            Event::Concluded(verdict) => self.recorded(&verdict, step),
+        };
+        if !ticked && self.needs_ticks() {
+            self.heartbeat = step.now;
+        }
+        answer
+    }
+
+    /// Whether ticks must come at least once a second: while a case is active or
+    /// an execution live.
+    pub fn needs_ticks(&self) -> bool {
+        self.undecided > 0 || self.cases.active() > 0
+    }
+
+    /// When the next tick is due: at the earliest deadline, and a while after
+    /// the last one. None when no ticks are needed.
+    pub fn tick_due(&self) -> Option<Time> {
+        if !self.needs_ticks() {
+            return None;
+        }
+        let regular = execution::later(self.heartbeat, limits::TICK_INTERVAL);
+        let deadline = self.deadlines.first().map(|&(at, _)| at);
+        Some(deadline.map_or(regular, |at| at.min(regular)))
+    }
+
+    /// What is decided and not recorded yet, to be appended after a restart.
+    pub fn pending(&self) -> Vec<Arc<Verdict>> {
+        let mut pending: Vec<_> = self
+            .live
+            .values()
+            .filter_map(|execution| {
+                let decided = execution.decided.as_ref()?;
+                Some(Arc::new(Verdict {
+                    execution: execution.position,
+                    decided_by: decided.by,
+                    report: decided.report.clone()?,
+                }))
+            })
+            .collect();
+        pending.sort_by_key(|verdict| (verdict.decided_by, verdict.execution));
+        pending
+    }
+
+    fn notice_absence(&mut self, now: Time, ticked: bool, event: &Event) {
+        let gap = ticked && longer_than_absence(self.heartbeat, now);
+        let away = match event {
+            Event::Opened { .. } => true,
+            Event::Tick { queued_at } => longer_than_absence(*queued_at, now),
+            _ => false,
+        };
+        if gap || away {
+            self.absent_until = now;
+        }
+        if matches!(event, Event::Opened { .. } | Event::Tick { .. }) {
+            self.heartbeat = now;
+        }
+    }
+
+    fn pass_deadlines(&mut self, step: &mut Step<'_>) {
+        while let Some(&(due, position)) = self.deadlines.first()
+            && due <= step.now
+        {
+            self.deadlines.pop_first();
+            let Some(execution) = self.live.get_mut(&position) else {
+                continue;
+            };
+            execution.queued = None;
+            let verdict = step.recorded.of(position);
+            let around = Circumstances {
+                now: due,
+                absent_until: self.absent_until,
+                recorded: verdict.is_some(),
+            };
+            let decision = execution.pass_deadlines(around);
+            match verdict {
+                Some(verdict) if verdict.decided_by == step.position && due >= verdict.at => {
+                    self.decide_as_recorded(position, step);
+                }
+                _ => self.settle(position, decision, step),
+            }
+        }
+    }
+
+    /// Books the decision on an execution, if there is one, and queues its next
+    /// deadline.
+    fn settle(&mut self, position: Position, decision: Option<Decision>, step: &mut Step<'_>) {
+        let Some(execution) = self.live.get_mut(&position) else {
+            return;
+        };
+        if let Some(decision) = decision {
+            let report = execution.report(&decision);
+            execution.decided = Some(Decided {
+                by: step.position,
+                at: decision.at,
+                report: Some(report.clone()),
+            });
+            self.undecided -= 1;
+            step.effects.push(Effect::Append(Arc::new(Verdict {
+                execution: position,
+                decided_by: step.position,
+                report,
+            })));
+        }
+        let next = execution.next_deadline();
+        if next != execution.queued {
+            if let Some(old) = execution.queued {
+                self.deadlines.remove(&(old, position));
+            }
+            if let Some(next) = next {
+                self.deadlines.insert((next, position));
+            }
+            execution.queued = next;
+        }
+    }
+
+    /// Decides an execution if the journal says that this record decided it;
+    /// its report comes with a later record.
+    fn decide_as_recorded(&mut self, position: Position, step: &mut Step<'_>) {
+        let Some(verdict) = step.recorded.of(position) else {
+            return;
+        };
+        if verdict.decided_by != step.position {
+            return self.settle(position, None, step);
+        }
+        if let Some(execution) = self.live.get_mut(&position)
+            && execution.is_undecided()
+        {
+            execution.decided = Some(Decided {
+                by: step.position,
+                at: verdict.at,
+                report: None,
+            });
+            self.undecided -= 1;
+        }
+        self.settle(position, None, step);
+    }
+
+    /// A verdict was recorded. The first one of a live execution counts, any
+    /// other changes nothing.
+    fn recorded(&mut self, verdict: &Verdict, step: &mut Step<'_>) -> Answer {
+        let Some(execution) = self.live.remove(&verdict.execution) else {
+            return Answer::Nothing;
+        };
+        if execution.is_undecided() {
+            self.undecided -= 1;
+        }
+        if let Some(queued) = execution.queued {
+            self.deadlines.remove(&(queued, verdict.execution));
+        }
+        self.live_bytes = self.live_bytes.saturating_sub(execution.bytes());
+        step.effects.push(Effect::Finished(Box::new(Finished {
+            execution: verdict.execution,
+            concluded: step.position,
+            asked_expires: execution.asked_expires,
+            view: execution.view(Some(verdict.report.clone())),
+        })));
+        let remembered = Remembered {
+            case_name: execution.test.case_name,
+            id: execution.test.id,
+            digest: execution.digest,
+            decided_at: verdict.report.concluded_at,
+            recorded_at: step.now,
+            identities: execution.identities,
+            keys: execution.keys,
+            late_total: execution.late_total,
+            late_kept: execution.late.len(),
+        };
+        self.concluded.insert(verdict.execution, remembered);
+        Answer::Nothing
+    }
+}
+
+fn longer_than_absence(from: Time, to: Time) -> bool {
+    (to - from).to_std().is_ok_and(|gap| gap > limits::ABSENCE)
+}

@@ -1,0 +1,167 @@
+//! Questions about the state as it is.
+
+use std::{sync::Arc, time::Duration};
+
+use crate::model::{Case, ExecutionView, Json, Position, ReceivedSignal, Time};
+
+use super::{
+    Engine,
+    execution::Execution,
+    identity::{SubmissionDigest, key_text},
+};
+
+/// Where a signal is that someone asks for.
+#[derive(Clone, Debug, PartialEq)]
+pub enum FoundSignal {
+    /// It came: the signal, and its latency if it reached an execution.
+    Here(Arc<ReceivedSignal>, Option<Duration>),
+    /// Its execution is concluded, under this id.
+    Concluded(String),
+    /// It has not come.
+    Nowhere,
+}
+
+impl Engine {
+    /// Position of the last record that was folded.
+    pub fn position(&self) -> Position {
+        self.position
+    }
+
+    /// Time of the last record that was folded.
+    pub fn time(&self) -> Time {
+        self.time
+    }
+
+    /// A case as it now stands.
+    pub fn case(&self, name: &str) -> Option<&Arc<Case>> {
+        Some(&self.cases.get(name)?.current.as_ref()?.case)
+    }
+
+    /// The cases as they now stand, by name.
+    pub fn cases(&self) -> impl Iterator<Item = &Arc<Case>> {
+        self.cases.current().map(|(_, current)| &current.case)
+    }
+
+    /// The cases whose names come after one.
+    pub fn cases_after(&self, name: Option<&str>) -> impl Iterator<Item = &Arc<Case>> {
+        self.cases.current_after(name).map(|current| &current.case)
+    }
+
+    /// How many executions of a case have no verdict yet.
+    pub fn live_of(&self, name: &str) -> usize {
+        let Some(state) = self.cases.get(name) else {
+            return 0;
+        };
+        let positions = state.executions.values();
+        let live = positions.filter_map(|position| self.live.get(position));
+        live.filter(|execution| execution.is_undecided()).count()
+    }
+
+    /// How many executions are live, decided and not yet recorded ones included.
+    pub fn live_len(&self) -> usize {
+        self.live.len()
+    }
+
+    /// How many early signals are kept.
+    pub fn early_len(&self) -> usize {
+        self.early.len()
+    }
+
+    /// How many concluded executions are remembered.
+    pub fn remembered_len(&self) -> usize {
+        self.concluded.len()
+    }
+
+    /// Bytes that live executions and early signals take, about.
+    pub fn bytes(&self) -> usize {
+        self.live_bytes + self.early.bytes()
+    }
+
+    /// Whether an execution is live or remembered.
+    pub fn knows(&self, case_name: &str, id: &str) -> bool {
+        self.position_of(case_name, id).is_some()
+    }
+
+    /// A live execution, with the digest of its submission.
+    pub fn live_execution(
+        &self,
+        case_name: &str,
+        id: &str,
+    ) -> Option<(ExecutionView, SubmissionDigest)> {
+        let position = self.position_of(case_name, id)?;
+        let execution = self.live.get(&position)?;
+        Some((execution.view(None), execution.digest))
+    }
+
+    /// How many late signals a remembered execution has had.
+    pub fn late_total(&self, case_name: &str, id: &str) -> Option<u64> {
+        let position = self.position_of(case_name, id)?;
+        Some(self.concluded.get(position)?.late_total)
+    }
+
+    /// The live execution that was submitted at a position.
+    pub fn live_at(&self, position: Position) -> Option<ExecutionView> {
+        Some(self.live.get(&position)?.view(None))
+    }
+
+    /// The live executions that a filter on (case, start) lets through: their
+    /// starts and positions, the newest first.
+    pub fn live_executions(&self, filter: impl Fn(&str, Time) -> bool) -> Vec<(Time, Position)> {
+        let live = self.live.values();
+        let wanted = live.filter(|one| filter(&one.test.case_name, one.test.timestamp));
+        let mut found: Vec<_> = wanted
+            .map(|one| (one.test.timestamp, one.position))
+            .collect();
+        found.sort_unstable_by(|a, b| b.cmp(a));
+        found
+    }
+
+    /// Where a signal is.
+    pub fn find_signal(&self, case_name: &str, signal_name: &str, key: &Json) -> FoundSignal {
+        let text = key_text(key);
+        let reached = self.cases.get(case_name).and_then(|state| {
+            let by_id = key
+                .as_str()
+                .and_then(|id| state.executions.get(id).copied());
+            by_id.or_else(|| state.by_key(signal_name, &text))
+        });
+        if let Some(position) = reached {
+            if let Some(execution) = self.live.get(&position) {
+                return match execution.first_of(signal_name) {
+                    Some((seen, latency)) => FoundSignal::Here(Arc::clone(seen), Some(latency)),
+                    None => FoundSignal::Nowhere,
+                };
+            }
+            if let Some(concluded) = self.concluded.get(position) {
+                return FoundSignal::Concluded(concluded.id.clone());
+            }
+        }
+        match self.early.first_of(case_name, &text, signal_name) {
+            Some(seen) => FoundSignal::Here(Arc::clone(seen), None),
+            None => FoundSignal::Nowhere,
+        }
+    }
+
+    /// Under which other keys a signal of an execution is known: the
+    /// execution's id, and the key that its case declares for the signal. With
+    /// the signal's latency.
+    pub fn signal_keys(
+        &self,
+        execution: Position,
+        signal_name: &str,
+    ) -> Option<(&str, Option<&str>, Option<Duration>)> {
+        let execution: &Execution = self.live.get(&execution)?;
+        let declared = execution.keys.iter();
+        let mut declared = declared.filter(|(name, _)| name.as_ref() == signal_name);
+        let latency = execution.first_of(signal_name).map(|(_, latency)| latency);
+        Some((
+            &execution.test.id,
+            declared.next().map(|(_, key)| key.as_str()),
+            latency,
+        ))
+    }
+
+    fn position_of(&self, case_name: &str, id: &str) -> Option<Position> {
+        self.cases.get(case_name)?.executions.get(id).copied()
+    }
+}

@@ -1,0 +1,331 @@
+//! Snapshots: the whole state as bytes, and back.
+//!
+//! A snapshot is a sequence of length-delimited `SnapshotItem` messages. Folding
+//! on from a restored state gives what folding from the start gives.
+
+use std::{collections::HashMap, sync::Arc};
+
+use prost::Message;
+
+use crate::{
+    convert::{
+        Violations,
+        case::{case_from_pb, case_to_pb},
+        models::{
+            execution_from_pb, execution_to_pb, received_from_pb, received_to_pb, report_from_pb,
+            report_to_pb,
+        },
+    },
+    model::{Position, ReceivedSignal, Time},
+    pb::{storage as pb, v1},
+};
+
+use super::{
+    Engine,
+    cases::Current,
+    early::EarlySignal,
+    execution::{Decided, Execution, SignalState},
+    identity::{Identity, SubmissionDigest},
+    remembered::Remembered,
+};
+
+/// A snapshot that is not what [`Engine::snapshot`] writes.
+#[derive(Debug, thiserror::Error)]
+#[error("the snapshot cannot be read: {0}")]
+pub struct SnapshotError(String);
+
+impl From<prost::DecodeError> for SnapshotError {
+    fn from(error: prost::DecodeError) -> Self {
+        SnapshotError(error.to_string())
+    }
+}
+
+type Item = pb::snapshot_item::Kind;
+
+impl Engine {
+    /// The state as bytes.
+    pub fn snapshot(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        let mut write = |kind: Item| {
+            let item = pb::SnapshotItem { kind: Some(kind) };
+            // A vector takes whatever there is memory for.
+            let _ = item.encode_length_delimited(&mut out);
+        };
+        write(Item::Header(pb::SnapshotHeader {
+            position: self.position,
+            time_micros: self.time.timestamp_micros(),
+            heartbeat_micros: self.heartbeat.timestamp_micros(),
+            absent_until_micros: self.absent_until.timestamp_micros(),
+        }));
+
+        let mut declarations: HashMap<Position, pb::SnapshotCase> = HashMap::new();
+        for (_, current) in self.cases.current() {
+            let case = declaration(current.applied_at, &current.case, true);
+            declarations.insert(current.applied_at, case);
+        }
+        for execution in self.live.values() {
+            let applied_at = execution.plan_position;
+            declarations
+                .entry(applied_at)
+                .or_insert_with(|| declaration(applied_at, execution.plan.case(), false));
+        }
+        let mut declarations: Vec<_> = declarations.into_values().collect();
+        declarations.sort_by_key(|case| case.applied_at);
+        declarations
+            .into_iter()
+            .map(Item::Case)
+            .for_each(&mut write);
+
+        let mut live: Vec<_> = self.live.values().collect();
+        live.sort_by_key(|execution| execution.position);
+        for execution in live {
+            write(Item::Execution(execution_item(execution)));
+        }
+        for (key, early) in self.early.iter() {
+            write(Item::Early(pb::SnapshotEarly {
+                key: key.to_owned(),
+                identity: early.identity.0,
+                signal: Some(received_to_pb(&early.seen)),
+            }));
+        }
+        for (position, remembered) in self.concluded.iter() {
+            write(Item::Remembered(remembered_item(position, remembered)));
+        }
+        out
+    }
+
+    /// The state that a snapshot holds.
+    pub fn restore(mut snapshot: &[u8]) -> Result<Engine, SnapshotError> {
+        let mut engine = Engine::default();
+        let mut declared = HashMap::new();
+        while !snapshot.is_empty() {
+            let item = pb::SnapshotItem::decode_length_delimited(&mut snapshot)?;
+            match item.kind {
+                Some(Item::Header(header)) => engine.restore_header(&header)?,
+                Some(Item::Case(case)) => engine.restore_case(case, &mut declared)?,
+                Some(Item::Execution(live)) => engine.restore_execution(live, &declared)?,
+                Some(Item::Early(early)) => engine.restore_early(early)?,
+                Some(Item::Remembered(one)) => engine.restore_remembered(one)?,
+                None => return Err(SnapshotError("it has an item of no known kind".to_owned())),
+            }
+        }
+        Ok(engine)
+    }
+
+    fn restore_header(&mut self, header: &pb::SnapshotHeader) -> Result<(), SnapshotError> {
+        self.position = header.position;
+        self.time = time(header.time_micros)?;
+        self.heartbeat = time(header.heartbeat_micros)?;
+        self.absent_until = time(header.absent_until_micros)?;
+        Ok(())
+    }
+
+    fn restore_case(
+        &mut self,
+        item: pb::SnapshotCase,
+        declared: &mut HashMap<Position, Current>,
+    ) -> Result<(), SnapshotError> {
+        let case = case_from_pb(required(item.case, "case")?);
+        let case = case.map_err(|bad| SnapshotError(bad.to_string()))?;
+        let current = Current::new(Arc::new(case), item.applied_at);
+        if item.current {
+            let name = current.case.name.clone();
+            self.cases.replace(&name, Some(current.clone()));
+        }
+        declared.insert(item.applied_at, current);
+        Ok(())
+    }
+
+    fn restore_execution(
+        &mut self,
+        item: pb::SnapshotExecution,
+        declared: &HashMap<Position, Current>,
+    ) -> Result<(), SnapshotError> {
+        let position = item.position;
+        let test = read(item.test, "test", execution_from_pb)?;
+        let current = declared.get(&item.case_applied_at);
+        let current = current.ok_or_else(|| SnapshotError("a case is missing".to_owned()))?;
+        let plan = Arc::clone(&current.plan);
+        let digest = digest(&item.digest)?;
+        let mut execution = Execution::new(position, test, digest, plan, item.case_applied_at);
+        if item.signals.len() != execution.signals.len() {
+            return Err(SnapshotError("an execution is not of its case".to_owned()));
+        }
+        for (state, signal) in execution.signals.iter_mut().zip(item.signals) {
+            *state = SignalState {
+                count: signal.count,
+                settled: signal.settled,
+                in_doubt: signal.in_doubt,
+                clock: signal.clock_micros.map(time).transpose()?,
+                arrived: signal.arrived_micros.map(time).transpose()?,
+            };
+        }
+        execution.asked_expires = item.asked_expires_micros.map(time).transpose()?;
+        execution.held = item.held;
+        execution.received = all_received(item.received)?;
+        execution.identities = item.identities.into_iter().map(Identity).collect();
+        execution.value_bytes = usize::try_from(item.value_bytes).unwrap_or(usize::MAX);
+        execution.total = item.total;
+        execution.late = all_received(item.late)?;
+        execution.late_total = item.late_total;
+        execution.keys = keys(item.keys);
+        if item.decided_by == 0 {
+            self.undecided += 1;
+        } else {
+            let report = read(item.report, "report", report_from_pb)?;
+            execution.decided = Some(Decided {
+                by: item.decided_by,
+                at: report.concluded_at,
+                report: Some(report),
+            });
+        }
+        if let Some(next) = execution.next_deadline() {
+            self.deadlines.insert((next, position));
+            execution.queued = Some(next);
+        }
+        let (case_name, id) = (&execution.test.case_name, &execution.test.id);
+        self.cases.know(case_name, id, &execution.keys, position);
+        self.live_bytes += execution.bytes();
+        self.live.insert(position, execution);
+        Ok(())
+    }
+
+    fn restore_early(&mut self, item: pb::SnapshotEarly) -> Result<(), SnapshotError> {
+        let seen = read(item.signal, "signal", received_from_pb)?;
+        let early = EarlySignal {
+            seen: Arc::new(seen),
+            identity: Identity(item.identity),
+        };
+        self.early.keep(&item.key, early);
+        Ok(())
+    }
+
+    fn restore_remembered(&mut self, item: pb::SnapshotRemembered) -> Result<(), SnapshotError> {
+        let remembered = Remembered {
+            case_name: item.case_name,
+            id: item.id,
+            digest: digest(&item.digest)?,
+            decided_at: time(item.decided_micros)?,
+            recorded_at: time(item.recorded_micros)?,
+            identities: item.identities.into_iter().map(Identity).collect(),
+            keys: keys(item.keys),
+            late_total: item.late_total,
+            late_kept: usize::try_from(item.late_kept).unwrap_or(usize::MAX),
+        };
+        self.cases.know(
+            &remembered.case_name,
+            &remembered.id,
+            &remembered.keys,
+            item.position,
+        );
+        self.concluded.insert(item.position, remembered);
+        Ok(())
+    }
+}
+
+fn declaration(applied_at: Position, case: &crate::model::Case, current: bool) -> pb::SnapshotCase {
+    pb::SnapshotCase {
+        applied_at,
+        case: Some(case_to_pb(case)),
+        current,
+    }
+}
+
+fn execution_item(execution: &Execution) -> pb::SnapshotExecution {
+    let decided = execution.decided.as_ref();
+    let signals = execution.signals.iter().map(|state| pb::SnapshotSignal {
+        count: state.count,
+        settled: state.settled,
+        in_doubt: state.in_doubt,
+        clock_micros: state.clock.map(|at| at.timestamp_micros()),
+        arrived_micros: state.arrived.map(|at| at.timestamp_micros()),
+    });
+    pb::SnapshotExecution {
+        position: execution.position,
+        test: Some(execution_to_pb(&execution.test)),
+        digest: execution.digest.0.to_vec(),
+        asked_expires_micros: execution.asked_expires.map(|at| at.timestamp_micros()),
+        case_applied_at: execution.plan_position,
+        keys: key_items(&execution.keys),
+        signals: signals.collect(),
+        held: execution.held,
+        received: execution
+            .received
+            .iter()
+            .map(|one| received_to_pb(one))
+            .collect(),
+        identities: execution.identities.iter().map(|one| one.0).collect(),
+        value_bytes: execution.value_bytes as u64,
+        total: execution.total,
+        late: execution
+            .late
+            .iter()
+            .map(|one| received_to_pb(one))
+            .collect(),
+        late_total: execution.late_total,
+        decided_by: decided.map_or(0, |decided| decided.by),
+        report: decided
+            .and_then(|one| one.report.as_ref())
+            .map(report_to_pb),
+    }
+}
+
+fn remembered_item(position: Position, remembered: &Remembered) -> pb::SnapshotRemembered {
+    pb::SnapshotRemembered {
+        position,
+        case_name: remembered.case_name.clone(),
+        id: remembered.id.clone(),
+        digest: remembered.digest.0.to_vec(),
+        decided_micros: remembered.decided_at.timestamp_micros(),
+        recorded_micros: remembered.recorded_at.timestamp_micros(),
+        identities: remembered.identities.iter().map(|one| one.0).collect(),
+        keys: key_items(&remembered.keys),
+        late_total: remembered.late_total,
+        late_kept: remembered.late_kept as u64,
+    }
+}
+
+fn key_items(keys: &[(Arc<str>, String)]) -> Vec<pb::SnapshotKey> {
+    let items = keys.iter().map(|(signal_name, key)| pb::SnapshotKey {
+        signal_name: signal_name.to_string(),
+        key: key.clone(),
+    });
+    items.collect()
+}
+
+fn keys(items: Vec<pb::SnapshotKey>) -> Vec<(Arc<str>, String)> {
+    let keys = items.into_iter();
+    keys.map(|item| (Arc::from(item.signal_name), item.key))
+        .collect()
+}
+
+fn all_received(items: Vec<v1::ReceivedSignal>) -> Result<Vec<Arc<ReceivedSignal>>, SnapshotError> {
+    let read_one = |item| read(Some(item), "signal", received_from_pb).map(Arc::new);
+    items.into_iter().map(read_one).collect()
+}
+
+fn time(micros: i64) -> Result<Time, SnapshotError> {
+    Time::from_timestamp_micros(micros)
+        .ok_or_else(|| SnapshotError(format!("{micros} µs since 1970 is no time")))
+}
+
+fn digest(bytes: &[u8]) -> Result<SubmissionDigest, SnapshotError> {
+    let bytes = bytes.try_into();
+    let bytes = bytes.map_err(|_| SnapshotError("a digest is not of 16 bytes".to_owned()))?;
+    Ok(SubmissionDigest(bytes))
+}
+
+fn required<T>(message: Option<T>, name: &str) -> Result<T, SnapshotError> {
+    message.ok_or_else(|| SnapshotError(format!("{name} is missing")))
+}
+
+fn read<M, T>(
+    message: Option<M>,
+    name: &str,
+    convert: impl FnOnce(M, &mut Violations) -> Option<T>,
+) -> Result<T, SnapshotError> {
+    let mut bad = Violations::new();
+    let read = convert(required(message, name)?, &mut bad);
+    bad.finish(read)
+        .map_err(|bad| SnapshotError(bad.to_string()))
+}
