@@ -56,6 +56,8 @@ pub struct Cli {
 /// What can be done.
 #[derive(Subcommand, Clone, Debug)]
 enum Command {
+    Serve(commands::serve::Args),
+    Demo(commands::demo::Args),
     Cases(commands::cases::Args),
     Case(commands::case::Args),
     Delete(commands::delete::Args),
@@ -111,6 +113,9 @@ impl Context<'_> {
 
 /// Carries out a command of this process, with its standard streams.
 pub fn main(cli: Cli) -> Exit {
+    if let Command::Serve(args) = &cli.command {
+        return commands::serve::main(args);
+    }
     let mut out = io::stdout();
     let mut err = io::stderr();
     let runtime = match tokio::runtime::Builder::new_current_thread()
@@ -159,10 +164,17 @@ pub async fn run(cli: Cli, host: Host<'_>, interrupt: impl Future<Output = ()>) 
         backoff: host.backoff,
         resume_token: String::new(),
     };
-    let ended = tokio::select! {
-        biased;
-        () = interrupt => None,
-        ended = dispatch(cli.command, &mut context) => Some(ended),
+    let ended = match cli.command {
+        // It ends by itself when it is interrupted, and stops its server.
+        Command::Demo(args) => {
+            let output = &mut context.output;
+            Some(commands::demo::run(args, cli.output, output, interrupt).await)
+        }
+        command => tokio::select! {
+            biased;
+            () = interrupt => None,
+            ended = dispatch(command, &mut context) => Some(ended),
+        },
     };
     let exit = match ended {
         None => Exit::Interrupted,
@@ -184,6 +196,9 @@ pub async fn run(cli: Cli, host: Host<'_>, interrupt: impl Future<Output = ()>) 
 async fn dispatch(command: Command, context: &mut Context<'_>) -> Result<Exit, CliError> {
     use commands::*;
     match command {
+        Command::Serve(_) | Command::Demo(_) => Err(CliError::Failed(
+            "this command has a server of its own".to_owned(),
+        )),
         Command::Cases(args) => cases::run(args, context).await,
         Command::Case(args) => case::run(args, context).await,
         Command::Delete(args) => delete::run(args, context).await,

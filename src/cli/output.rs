@@ -97,6 +97,11 @@ impl<'a> Output<'a> {
         Ok(())
     }
 
+    /// Where it goes, for what writes by itself.
+    pub fn writer(&mut self) -> &mut dyn Write {
+        self.writer
+    }
+
     /// The style of texts.
     pub fn style(&self) -> Style {
         self.style

@@ -4,12 +4,20 @@ use std::{io, net::SocketAddr};
 
 use tonic::Status;
 
+use crate::server::ServerError;
+
 /// Why the demo did not get to its end.
 #[derive(Debug, thiserror::Error)]
 pub enum DemoError {
     /// No port is free, or none may be used.
-    #[error("cannot listen on a port of 127.0.0.1 for an order service: {0}")]
+    #[error("cannot listen on a port of 127.0.0.1: {0}")]
     Listen(io::Error),
+    /// There is no place for the data.
+    #[error("cannot make a directory for the data of the demo: {0}")]
+    DataDir(io::Error),
+    /// The LiveCheck server of the demo.
+    #[error("the LiveCheck server of the demo: {0}")]
+    Server(#[from] ServerError),
     /// There is no LiveCheck server where it should be.
     #[error("cannot reach the LiveCheck server of the demo at {addr}: {source}")]
     Unreachable {

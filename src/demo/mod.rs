@@ -8,9 +8,11 @@
 //! - `plan`: which orders come, and which of them are hurt;
 //! - `services`: the order system;
 //! - `run`: lets the orders flow and collects what LiveCheck says of them;
+//! - `embedded`: the same with a LiveCheck server of its own;
 //! - `summary` and `print`: what it adds up to, and how it is shown.
 
 mod case;
+mod embedded;
 mod error;
 mod livecheck;
 mod options;
@@ -25,6 +27,7 @@ mod summary;
 mod tests;
 
 pub use case::CASE_NAME;
+pub use embedded::run_with_server;
 pub use error::DemoError;
 pub use options::{MAX_ORDERS, Options, Rate, RateError};
 pub use plan::Hurt;

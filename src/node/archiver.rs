@@ -1,0 +1,254 @@
+//! The archiver: one thread that writes what is finished to the archive, in
+//! large batches, off the path of acknowledgements. It also lets go: of old
+//! reports by retention, and of the journal behind archive and snapshots.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::Ordering,
+        mpsc::{self, RecvTimeoutError},
+    },
+    time::{Duration, Instant},
+};
+
+use crate::{
+    archive::{ArchiveError, Entry, Finished, Writer},
+    clock::Clock,
+    journal::Journal,
+    model::{CaseChange, Position, ReceivedSignal, Time},
+};
+
+use super::{NodeOptions, feed::ExecutionKey, partition::Partition, reply::Reply};
+
+/// Most jobs of one transaction.
+const BATCH: usize = 2000;
+/// How often retention looks.
+const RETAIN_EVERY: Duration = Duration::from_secs(60);
+/// After the archive could not be written, how long until the next try.
+const RETRY_AFTER: Duration = Duration::from_millis(500);
+
+/// What the archiver is to do.
+pub(super) enum Job {
+    /// Write this.
+    Write {
+        partition: Arc<Partition>,
+        position: Position,
+        entry: Entry,
+        bytes: u64,
+    },
+    /// Store a snapshot once the archive has everything up to its position, and
+    /// trim the journal.
+    Snapshot {
+        partition: Arc<Partition>,
+        position: Position,
+        snapshot: Vec<u8>,
+    },
+}
+
+impl Job {
+    pub(super) fn finished(partition: &Arc<Partition>, finished: Arc<Finished>) -> Job {
+        let signals = finished.view.signals.len() + finished.view.late_signals.len();
+        let bytes = 1024 + 512 * signals as u64;
+        let position = finished.concluded;
+        Job::write(partition, position, Entry::Finished(finished), bytes)
+    }
+
+    pub(super) fn late(
+        partition: &Arc<Partition>,
+        position: Position,
+        key: ExecutionKey,
+        signal: Option<Arc<ReceivedSignal>>,
+        count: u64,
+    ) -> Job {
+        let entry = Entry::Late {
+            partition: partition.number,
+            position,
+            case_name: key.case_name,
+            id: key.id,
+            signal: signal.map(|signal| (*signal).clone()),
+            count,
+        };
+        Job::write(partition, position, entry, 512)
+    }
+
+    pub(super) fn case(
+        partition: &Arc<Partition>,
+        position: Position,
+        time: Time,
+        change: CaseChange,
+    ) -> Job {
+        let entry = Entry::Case {
+            partition: partition.number,
+            position,
+            time,
+            change,
+        };
+        Job::write(partition, position, entry, 1024)
+    }
+
+    fn write(partition: &Arc<Partition>, position: Position, entry: Entry, bytes: u64) -> Job {
+        partition
+            .archive_backlog
+            .fetch_add(bytes, Ordering::Relaxed);
+        Job::Write {
+            partition: Arc::clone(partition),
+            position,
+            entry,
+            bytes,
+        }
+    }
+}
+
+/// What the archiver works with.
+pub(super) struct Archiver {
+    pub writer: Writer,
+    pub journal: Arc<dyn Journal<Reply>>,
+    pub clock: Arc<dyn Clock>,
+    pub options: NodeOptions,
+    pub jobs: mpsc::Receiver<Job>,
+}
+
+impl Archiver {
+    /// Works until every fold has ended and its jobs are done.
+    pub(super) fn run(mut self) {
+        let mut retained_at = Instant::now();
+        loop {
+            match self.jobs.recv_timeout(RETAIN_EVERY) {
+                Ok(first) => self.take(first),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+            if retained_at.elapsed() >= RETAIN_EVERY {
+                retained_at = Instant::now();
+                self.retain();
+            }
+        }
+    }
+
+    fn take(&mut self, first: Job) {
+        let mut next = Some(first);
+        let mut writes = Vec::new();
+        while let Some(job) = next {
+            match job {
+                Job::Write {
+                    partition,
+                    position,
+                    entry,
+                    bytes,
+                } => writes.push((partition, position, entry, bytes)),
+                Job::Snapshot {
+                    partition,
+                    position,
+                    snapshot,
+                } => {
+                    self.write(std::mem::take(&mut writes));
+                    self.snapshot(&partition, position, &snapshot);
+                }
+            }
+            next = match writes.len() < BATCH {
+                true => self.jobs.try_recv().ok(),
+                false => None,
+            };
+        }
+        self.write(writes);
+    }
+
+    /// Writes entries, and tries again for as long as it takes: they are in the
+    /// journal, and submissions are refused when too many wait.
+    fn write(&mut self, writes: Vec<(Arc<Partition>, Position, Entry, u64)>) {
+        let mut positions: Vec<(Arc<Partition>, Position, u64)> = Vec::new();
+        let mut entries = Vec::with_capacity(writes.len());
+        for (partition, position, entry, bytes) in writes {
+            let known = positions.iter_mut();
+            match known
+                .into_iter()
+                .find(|(one, ..)| one.number == partition.number)
+            {
+                Some((_, last, sum)) => {
+                    *last = position;
+                    *sum += bytes;
+                }
+                None => positions.push((partition, position, bytes)),
+            }
+            entries.push(entry);
+        }
+        if entries.is_empty() {
+            return;
+        }
+        let last: Vec<_> = positions
+            .iter()
+            .map(|(one, at, _)| (one.number, *at))
+            .collect();
+        self.persist("write to", |writer| writer.commit(&entries, &last));
+        for (partition, position, bytes) in positions {
+            partition
+                .archive_backlog
+                .fetch_sub(bytes, Ordering::Relaxed);
+            partition.archived_up_to(position);
+        }
+    }
+
+    /// Stores a snapshot after the archive is safe up to its position, then trims
+    /// the journal behind the older of the two snapshots that are left.
+    fn snapshot(&mut self, partition: &Partition, position: Position, snapshot: &[u8]) {
+        let number = partition.number;
+        self.persist("sync", |writer| {
+            writer.commit(&[], &[(number, position)])?;
+            writer.sync()?;
+            writer.check()
+        });
+        partition.archived_up_to(position);
+        let stored = self
+            .journal
+            .save_snapshot(number, position, snapshot)
+            .and_then(|()| self.journal.snapshots(number));
+        let trimmed = stored.and_then(|snapshots| match snapshots.as_slice() {
+            [_, .., (older, _)] => self.journal.trim(number, *older),
+            _ => Ok(()),
+        });
+        match trimmed {
+            Ok(()) => tracing::info!(
+                partition = number,
+                position,
+                bytes = snapshot.len(),
+                "stored a snapshot"
+            ),
+            Err(error) => tracing::error!(
+                partition = number,
+                position,
+                %error,
+                "could not store a snapshot or trim the journal; it grows until the next one"
+            ),
+        }
+    }
+
+    /// Deletes what is too old or too much, some at a time.
+    fn retain(&mut self) {
+        let age = self.options.retention_age.unwrap_or(Duration::MAX);
+        let size = self.options.retention_size.unwrap_or(u64::MAX);
+        match self.writer.retain(age, self.clock.wall(), size) {
+            Ok(retained) if retained.executions > 0 => tracing::info!(
+                executions = retained.executions,
+                more = retained.more,
+                "deleted finished executions by retention"
+            ),
+            Ok(_) => {}
+            Err(error) => tracing::error!(%error, "retention failed; it is tried again"),
+        }
+    }
+
+    fn persist(
+        &mut self,
+        what: &str,
+        mut write: impl FnMut(&mut Writer) -> Result<(), ArchiveError>,
+    ) {
+        while let Err(error) = write(&mut self.writer) {
+            if error.is_fatal() {
+                tracing::error!(%error, "what the disk holds is not known: the process ends");
+                std::process::abort();
+            }
+            tracing::error!(%error, what, "the archive cannot be written; trying again");
+            std::thread::sleep(RETRY_AFTER);
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! Cases: apply, look up, list, delete, watch.
+
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+
+use crate::{
+    contract,
+    convert::{Violation, Violations},
+    engine::{Answer, ApplyOutcome},
+    model::{Case, Event},
+    pb::{storage as pb, v1},
+    plan,
+};
+
+use super::{Node, NodeError, token};
+
+/// A case and how many of its executions are live.
+#[derive(Clone, Debug)]
+pub struct CaseStatus {
+    /// The case.
+    pub case: Arc<Case>,
+    /// How many of its executions are live.
+    pub live_executions: usize,
+}
+
+impl Node {
+    /// A case as it now stands.
+    pub fn case(&self, name: &str) -> Result<Arc<Case>, NodeError> {
+        let state = self.partition(name).lock();
+        let case = state.engine.case(name).map(Arc::clone);
+        case.ok_or_else(|| NodeError::CaseNotFound(name.to_owned()))
+    }
+
+    /// A case with its executions counted.
+    pub fn case_status(&self, name: &str) -> Result<CaseStatus, NodeError> {
+        let state = self.partition(name).lock();
+        let case = state.engine.case(name).map(Arc::clone);
+        Ok(CaseStatus {
+            case: case.ok_or_else(|| NodeError::CaseNotFound(name.to_owned()))?,
+            live_executions: state.engine.live_of(name),
+        })
+    }
+
+    /// A page of the cases, by name, and the token of the next one.
+    pub fn list_cases(
+        &self,
+        page_size: usize,
+        page_token: &str,
+    ) -> Result<(Vec<CaseStatus>, String), NodeError> {
+        let request = token::request_checksum(&"cases");
+        let after = token::read_page_token(page_token, request)?.map(|token| token.name);
+        let mut page = Vec::new();
+        for partition in self.partitions() {
+            let state = partition.lock();
+            let cases = state.engine.cases_after(after.as_deref());
+            page.extend(
+                cases
+                    .take(page_size.saturating_add(1))
+                    .map(|case| CaseStatus {
+                        case: Arc::clone(case),
+                        live_executions: state.engine.live_of(&case.name),
+                    }),
+            );
+        }
+        page.sort_by(|a, b| a.case.name.cmp(&b.case.name));
+        let more = page.len() > page_size;
+        page.truncate(page_size);
+        let next = match page.last() {
+            Some(last) if more => token::page_token(&pb::PageToken {
+                request,
+                name: last.case.name.clone(),
+                ..pb::PageToken::default()
+            }),
+            _ => String::new(),
+        };
+        Ok((page, next))
+    }
+
+    /// Creates or replaces a case, or only says what that would do.
+    pub async fn apply_case(
+        &self,
+        case: v1::Case,
+        validate_only: bool,
+    ) -> Result<(Arc<Case>, ApplyOutcome), NodeError> {
+        let case = self.compiled(case).await?;
+        let current = self.case(&case.name).ok();
+        let outcome = match &current {
+            None => {
+                let count: usize = self
+                    .partitions()
+                    .map(|one| one.lock().engine.cases().count())
+                    .sum();
+                let max = self.options().max_cases;
+                if count >= max {
+                    return Err(NodeError::TooManyCases(max));
+                }
+                ApplyOutcome::Created
+            }
+            Some(current) if same_declaration(current, &case) => ApplyOutcome::Unchanged,
+            Some(_) => ApplyOutcome::Updated,
+        };
+        if validate_only {
+            let revision = current.map_or(0, |current| current.revision);
+            let changes = u64::from(outcome != ApplyOutcome::Unchanged);
+            let case = Case {
+                revision: revision.saturating_add(changes),
+                ..Case::clone(&case)
+            };
+            return Ok((Arc::new(case), outcome));
+        }
+        let name = case.name.clone();
+        match self.append(&name, Event::CaseApplied(case)).await? {
+            Answer::CaseApplied(case, outcome) => Ok((case, outcome)),
+            other => Err(super::unexpected(&other)),
+        }
+    }
+
+    /// Compiles a case for what that says of it; the fold compiles it again.
+    async fn compiled(&self, case: v1::Case) -> Result<Arc<Case>, NodeError> {
+        let turn = self.0.compilers.acquire().await;
+        let _turn = turn.map_err(|_| NodeError::ShuttingDown)?;
+        compile(case).await
+    }
+
+    /// Deletes a case.
+    pub async fn delete_case(&self, name: &str) -> Result<(), NodeError> {
+        let event = Event::CaseDeleted {
+            name: name.to_owned(),
+        };
+        match self.append(name, event).await? {
+            Answer::CaseDeleted(true) => Ok(()),
+            Answer::CaseDeleted(false) => Err(NodeError::CaseNotFound(name.to_owned())),
+            other => Err(super::unexpected(&other)),
+        }
+    }
+}
+
+fn same_declaration(one: &Case, other: &Case) -> bool {
+    let other = Case {
+        revision: one.revision,
+        ..other.clone()
+    };
+    *one == other
+}
+
+/// Checks and compiles a case on a thread of its own, as deep expressions need a
+/// deep stack.
+async fn compile(case: v1::Case) -> Result<Arc<Case>, NodeError> {
+    let (sender, compiled) = oneshot::channel();
+    let compiler = std::thread::Builder::new()
+        .name("compile-case".to_owned())
+        .stack_size(contract::STACK_SIZE);
+    let spawned = compiler.spawn(move || {
+        let checked = plan::check(case).map(|plan| Arc::clone(plan.case()));
+        // A caller that has left is not told.
+        let _ = sender.send(checked);
+    });
+    spawned
+        .map_err(|error| NodeError::Internal(format!("no thread to compile a case: {error}")))?;
+    let compiled = compiled.await;
+    let compiled =
+        compiled.map_err(|_| NodeError::Internal("compiling a case failed".to_owned()))?;
+    compiled.map_err(|violations| {
+        let mut bad = Violations::new();
+        for violation in violations {
+            let Violation { field, description } = violation.into();
+            match field.as_str() {
+                "" => bad.add_to("case", description),
+                field => bad.field("case").add_to(field, description),
+            }
+        }
+        NodeError::Invalid(bad)
+    })
+}

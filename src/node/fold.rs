@@ -1,0 +1,231 @@
+//! The fold thread of a partition: follows the journal, folds each record and
+//! does what follows from it. It alone changes the engine.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+        mpsc,
+    },
+    thread::Thread,
+};
+
+use crate::{
+    archive::Finished,
+    engine::{self, Effect, Recorded},
+    journal::{Admission, Delivered, Follower, Journal, JournalError},
+    model::{Concluded, Event, Position, Submission},
+};
+
+use super::{
+    archiver::Job,
+    feed::ExecutionKey,
+    partition::{Partition, State},
+    reply::Reply,
+};
+
+/// Records folded under one lock: so long may a question have to wait.
+const CHUNK: usize = 64;
+
+/// What the fold thread works with.
+pub(super) struct Folder {
+    pub partition: Arc<Partition>,
+    pub journal: Arc<dyn Journal<Reply>>,
+    pub follower: Box<dyn Follower<Reply>>,
+    /// The verdicts that a replay finds in the journal.
+    pub recorded: Recorded,
+    /// Up to here it is a replay.
+    pub replay_to: Position,
+    pub archiver: mpsc::Sender<Job>,
+    pub ticker: Thread,
+    /// Records between two snapshots.
+    pub snapshot_every: u64,
+    /// Position of the last snapshot.
+    pub snapshot_at: Position,
+    /// Whether a verdict could not be appended and is to be tried again.
+    pub refused: Arc<AtomicBool>,
+    /// Effects of the record that is being folded.
+    pub effects: Vec<Effect>,
+}
+
+impl Folder {
+    /// Folds until the journal is closed, then hands a last snapshot over.
+    pub(super) fn run(mut self) -> Result<(), JournalError> {
+        self.append_pending();
+        loop {
+            let mut batch = self.follower.next()?.into_iter().peekable();
+            if batch.peek().is_none() {
+                break;
+            }
+            while batch.peek().is_some() {
+                self.fold(batch.by_ref().take(CHUNK));
+            }
+        }
+        self.hand_over_snapshot();
+        Ok(())
+    }
+
+    fn fold(&mut self, records: impl Iterator<Item = Delivered<Reply>>) {
+        let mut answers = Vec::with_capacity(CHUNK);
+        let mut verdicts = Vec::new();
+        let partition = Arc::clone(&self.partition);
+        let mut state = partition.lock();
+        for Delivered { record, ticket } in records {
+            let position = record.position;
+            let answer = state.engine.fold(record, &self.recorded, &mut self.effects);
+            for effect in std::mem::take(&mut self.effects) {
+                self.apply(&mut state, position, effect, &mut verdicts);
+            }
+            if let Some(ticket) = ticket {
+                answers.push((ticket, answer));
+            }
+            if position == self.replay_to {
+                self.recorded = Recorded::default();
+            }
+        }
+        let due = state.engine.tick_due();
+        let position = state.engine.position();
+        drop(state);
+
+        self.append(verdicts);
+        let ticked = answers
+            .iter()
+            .any(|(ticket, _)| matches!(ticket, Reply::Tick(_)));
+        for (ticket, answer) in answers {
+            ticket.answer(answer);
+        }
+        self.set_tick_due(due.map_or(i64::MAX, |due| due.timestamp_micros()), ticked);
+        if ticked && self.refused.swap(false, Ordering::AcqRel) {
+            self.append_pending();
+        }
+        if position.saturating_sub(self.snapshot_at) >= self.snapshot_every {
+            self.hand_over_snapshot();
+        }
+    }
+
+    fn apply(
+        &mut self,
+        state: &mut State,
+        position: Position,
+        effect: Effect,
+        verdicts: &mut Vec<Arc<Concluded>>,
+    ) {
+        let feed = &self.partition.feed;
+        match effect {
+            Effect::Append(verdict) => verdicts.push(verdict),
+            Effect::Signal { execution, seen } => {
+                if !feed.is_idle() {
+                    let name = &seen.event.signal_name;
+                    let reached = execution.and_then(|at| state.engine.signal_keys(at, name));
+                    feed.signal(&seen, reached);
+                }
+            }
+            Effect::Finished(finished) => {
+                let finished = Arc::new(archived(self.partition.number, *finished));
+                if !feed.is_idle() {
+                    feed.finished(&finished);
+                }
+                if self.is_unarchived(position) {
+                    state.unarchived.insert(Arc::clone(&finished));
+                }
+                self.archive(state, position, Job::finished(&self.partition, finished));
+            }
+            Effect::Late {
+                case_name,
+                id,
+                signal,
+                total,
+            } => {
+                let key = ExecutionKey { case_name, id };
+                state.unarchived.late(&key, signal.as_deref(), total);
+                let job = Job::late(&self.partition, position, key, signal, total);
+                self.archive(state, position, job);
+            }
+            Effect::Case(change) => {
+                let job = Job::case(&self.partition, position, state.engine.time(), change);
+                self.archive(state, position, job);
+            }
+        }
+    }
+
+    fn archive(&self, state: &mut State, position: Position, job: Job) {
+        if self.is_unarchived(position) {
+            state.last_archivable = position;
+            // The archiver ends after the fold.
+            let _ = self.archiver.send(job);
+        }
+    }
+
+    /// Whether the archive does not have a record yet: on a replay it has some.
+    fn is_unarchived(&self, position: Position) -> bool {
+        position > *self.partition.archived.borrow()
+    }
+
+    /// Appends what was decided before this process came up, or could not be
+    /// appended.
+    fn append_pending(&self) {
+        let pending = self.partition.lock().engine.pending();
+        let unrecorded = |one: &Arc<Concluded>| !self.recorded.holds(one.execution);
+        self.append(pending.into_iter().filter(unrecorded).collect());
+    }
+
+    fn append(&self, verdicts: Vec<Arc<Concluded>>) {
+        if verdicts.is_empty() {
+            return;
+        }
+        let verdicts = verdicts.into_iter().map(|verdict| {
+            let ticket = Reply::Verdict(Arc::clone(&self.refused));
+            (Event::Concluded(verdict), ticket)
+        });
+        let number = self.partition.number;
+        self.journal
+            .append(number, Admission::Always, verdicts.collect());
+    }
+
+    fn set_tick_due(&self, due: i64, ticked: bool) {
+        let before = self.partition.tick_due.swap(due, Ordering::AcqRel);
+        if due < before || ticked {
+            self.ticker.unpark();
+        }
+    }
+
+    fn hand_over_snapshot(&mut self) {
+        let state = self.partition.lock();
+        let (position, snapshot) = (state.engine.position(), state.engine.snapshot());
+        drop(state);
+        if position > self.snapshot_at {
+            self.snapshot_at = position;
+            let _ = self.archiver.send(Job::Snapshot {
+                partition: Arc::clone(&self.partition),
+                position,
+                snapshot,
+            });
+        }
+    }
+}
+
+/// A finished execution as the archive holds it.
+fn archived(partition: u32, finished: engine::Finished) -> Finished {
+    let engine::Finished {
+        execution,
+        concluded,
+        asked_expires,
+        view,
+    } = finished;
+    let test = &view.test;
+    let submission = Submission {
+        case_name: test.case_name.clone(),
+        id: test.id.clone(),
+        test_args: test.test_args.clone(),
+        test_kwargs: test.test_kwargs.clone(),
+        expires: asked_expires,
+        labels: test.labels.clone(),
+    };
+    Finished {
+        partition,
+        execution,
+        concluded,
+        view,
+        submission,
+    }
+}

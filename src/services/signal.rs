@@ -1,0 +1,225 @@
+//! `SignalService`.
+
+use std::time::Duration;
+
+use tonic::{Request, Response, Status, Streaming};
+
+use crate::{
+    convert::{
+        Violations,
+        models::{SentSignal, outcome_to_pb, received_to_pb, signal_event_to_pb},
+        names::{check_case_name, check_id, check_signal_name},
+        time::{duration_to_pb, time_to_pb},
+        value::{Limits, json_from_pb},
+    },
+    headers::CurrentTest,
+    model::{Json, SignalOutcome, Signalled},
+    node::{Node, Permit, Seen, Watcher},
+    pb::v1::{
+        SendSignalRequest, SendSignalResponse, StreamSignalsRequest, StreamSignalsResponse,
+        WaitSignalRequest, WaitSignalResponse, WatchSignalsRequest, WatchSignalsResponse,
+        signal_service_server::SignalService,
+    },
+};
+
+use super::{
+    Stream, fields,
+    signal_stream::take_stream,
+    status::invalid,
+    watch::{Watch, watch},
+};
+
+/// How long a signal is waited for unless the request says otherwise.
+const DEFAULT_WAIT: Duration = Duration::from_secs(30);
+
+/// The service; a thin one over the node.
+#[derive(Clone)]
+pub struct Signals {
+    pub(super) node: Node,
+}
+
+#[tonic::async_trait]
+impl SignalService for Signals {
+    async fn send_signal(
+        &self,
+        request: Request<SendSignalRequest>,
+    ) -> Result<Response<SendSignalResponse>, Status> {
+        let current = request.extensions().get::<CurrentTest>().cloned();
+        let SendSignalRequest { event, signal_id } = request.into_inner();
+        let sent = SentSignal::from_pb(event, signal_id).map_err(invalid)?;
+        let (outcome, message) = match address(sent, current.as_ref())? {
+            Some(signal) => self.node.signal(signal).await?,
+            None => (SignalOutcome::Ignored, None),
+        };
+        Ok(Response::new(SendSignalResponse {
+            outcome: outcome_to_pb(outcome).into(),
+            message: message.unwrap_or_default(),
+        }))
+    }
+
+    type StreamSignalsStream = Stream<StreamSignalsResponse>;
+
+    async fn stream_signals(
+        &self,
+        request: Request<Streaming<StreamSignalsRequest>>,
+    ) -> Result<Response<Self::StreamSignalsStream>, Status> {
+        let permit = self.node.permit()?;
+        let acks = take_stream(self.node.clone(), request.into_inner(), permit);
+        Ok(Response::new(acks))
+    }
+
+    async fn wait_signal(
+        &self,
+        request: Request<WaitSignalRequest>,
+    ) -> Result<Response<WaitSignalResponse>, Status> {
+        let current = request.extensions().get::<CurrentTest>().cloned();
+        let wanted = read_wait(request.into_inner(), current.as_ref())?;
+        let arrived = self
+            .node
+            .wait_signal(
+                &wanted.case_name,
+                &wanted.signal_name,
+                &wanted.key,
+                wanted.timeout,
+            )
+            .await?;
+        Ok(Response::new(WaitSignalResponse {
+            event: Some(signal_event_to_pb(&arrived.seen.event)),
+            latency: Some(duration_to_pb(arrived.latency)),
+            at: Some(time_to_pb(arrived.seen.at)),
+        }))
+    }
+
+    type WatchSignalsStream = Stream<WatchSignalsResponse>;
+
+    async fn watch_signals(
+        &self,
+        request: Request<WatchSignalsRequest>,
+    ) -> Result<Response<Self::WatchSignalsStream>, Status> {
+        let WatchSignalsRequest { case_name, id } = request.into_inner();
+        let mut bad = Violations::new();
+        check_case_name(&case_name, &mut bad.field("case_name"));
+        let id = fields::given(id);
+        if let Some(id) = &id {
+            check_id(id, &mut bad.field("id"));
+        }
+        bad.finish(Some(())).map_err(invalid)?;
+        let watcher = match &id {
+            None => Some(self.node.watch_case_signals(&case_name)?),
+            Some(id) => self.node.watch_execution(&case_name, id).await?.1,
+        };
+        Ok(Response::new(watch(SignalWatch {
+            watcher,
+            node: self.node.clone(),
+        })))
+    }
+}
+
+struct SignalWatch {
+    /// None once the execution is finished.
+    watcher: Option<(Watcher, Permit)>,
+    node: Node,
+}
+
+impl Watch for SignalWatch {
+    type Item = WatchSignalsResponse;
+
+    async fn next(&mut self) -> Result<Option<Vec<WatchSignalsResponse>>, Status> {
+        let Some((watcher, _)) = &mut self.watcher else {
+            return Ok(None);
+        };
+        match watcher.next().await {
+            Some(Seen::Signal(seen)) => Ok(Some(vec![WatchSignalsResponse {
+                signal: Some(received_to_pb(&seen)),
+            }])),
+            Some(Seen::Finished(_)) => Ok(None),
+            None => Err(self.node.why_cut_off().into()),
+        }
+    }
+
+    fn checkpoint(&self) -> WatchSignalsResponse {
+        WatchSignalsResponse { signal: None }
+    }
+}
+
+/// Fills in case and key from the current test, as far as it is meant: `None`
+/// for a signal that belongs to no test.
+fn address(sent: SentSignal, current: Option<&CurrentTest>) -> Result<Option<Signalled>, Status> {
+    let (case_name, key) = (sent.case_name.clone(), sent.key.clone());
+    match (case_name, key, current) {
+        (Some(case_name), Some(key), _) => Ok(Some(sent.addressed(case_name, key))),
+        (None, Some(_), _) => Err(fields::one(
+            "event.case_name",
+            "must be set: a key says nothing without its case",
+        )),
+        (case_name, None, Some(test)) if is_meant(case_name.as_deref(), test) => {
+            let key = Json::from(test.id());
+            Ok(Some(sent.addressed(test.case_name().to_owned(), key)))
+        }
+        (_, None, _) => Ok(None),
+    }
+}
+
+/// Whether a call that names no key, and perhaps a case, belongs to a test.
+fn is_meant(case_name: Option<&str>, test: &CurrentTest) -> bool {
+    case_name.is_none_or(|name| name == test.case_name())
+}
+
+struct Wanted {
+    case_name: String,
+    signal_name: String,
+    key: Json,
+    timeout: Duration,
+}
+
+fn read_wait(request: WaitSignalRequest, current: Option<&CurrentTest>) -> Result<Wanted, Status> {
+    let WaitSignalRequest {
+        case_name,
+        signal_name,
+        key,
+        timeout,
+    } = request;
+    let mut bad = Violations::new();
+    let named = fields::given(case_name);
+    let mut passes = check_signal_name(&signal_name, &mut bad.field("signal_name"));
+    if let Some(name) = &named {
+        passes &= check_case_name(name, &mut bad.field("case_name"));
+    }
+    let key = json_from_pb(key, Limits::KEY, &mut bad.field("key"));
+    let timeout = fields::read_wait("timeout", timeout, &mut bad);
+    if timeout == Some(Some(Duration::ZERO)) {
+        bad.add_to("timeout", "must be more than zero; leave it out for 30 s");
+    }
+    let meant = current.filter(|test| is_meant(named.as_deref(), test));
+    let read = (|| {
+        let (case_name, key) = match (named, key?, meant) {
+            (named, Json::Null, Some(test)) => {
+                let case_name = named.unwrap_or_else(|| test.case_name().to_owned());
+                (case_name, Json::from(test.id()))
+            }
+            (Some(case_name), key, _) if !key.is_null() => (case_name, key),
+            (None, key, _) if !key.is_null() => {
+                bad.add_to(
+                    "case_name",
+                    "must be set: a key says nothing without its case",
+                );
+                return None;
+            }
+            _ => {
+                bad.add_to(
+                    "key",
+                    "must be set, as the call carries no test of this case",
+                );
+                return None;
+            }
+        };
+        Some(Wanted {
+            case_name,
+            signal_name,
+            key,
+            timeout: timeout?.unwrap_or(DEFAULT_WAIT),
+        })
+    })();
+    let read = read.filter(|_| passes);
+    bad.finish(read).map_err(invalid)
+}
