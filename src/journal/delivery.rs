@@ -14,7 +14,9 @@ use std::{
     },
 };
 
-use super::{AppendError, BATCH_RECORDS, Delivered, Follower, JournalError, Reader, Ticket};
+use super::{
+    AppendError, BATCH_BYTES, BATCH_RECORDS, Delivered, Follower, JournalError, Reader, Ticket,
+};
 use crate::model::Position;
 
 /// What is queued, appended or delivered and not yet taken, against its bound.
@@ -174,6 +176,7 @@ impl<T: Ticket> Deliveries<T> {
         // less to do per record.
         while let Some(next) = state.queue.front()
             && batch.records.len() + next.records.len() <= BATCH_RECORDS
+            && batch.cost + next.cost <= BATCH_BYTES
             && let Some(next) = state.queue.pop_front()
         {
             batch.records.extend(next.records);

@@ -17,6 +17,9 @@ use crate::{
     subject::{Subject, new},
 };
 
+/// Most records that a follower or a reader may return at once.
+const MOST_AT_ONCE: usize = 8_192;
+
 pub fn positions_have_no_gaps(subject: &dyn Subject) {
     let (_place, journal, _clock) = new(subject);
     for partition in 0..journal.partitions() {
@@ -150,9 +153,13 @@ pub fn over_the_bound_only_what_must_be_queued_is_taken(subject: &dyn Subject) {
 
         journal.append(partition, Admission::Always, fates.batch(7));
         stored += 7;
+        let read = journal.read(partition, 0).unwrap().next().unwrap();
+        assert!(!read.is_empty() && read.len() <= MOST_AT_ONCE);
         let mut records = Vec::new();
         while records.len() < stored {
-            records.extend(follower.next().unwrap().into_iter().map(settle));
+            let batch = follower.next().unwrap();
+            assert!(!batch.is_empty() && batch.len() <= MOST_AT_ONCE);
+            records.extend(batch.into_iter().map(settle));
         }
         append(&*journal, partition, fates.batch(1));
         records.extend(follower.next().unwrap().into_iter().map(settle));

@@ -10,7 +10,7 @@ use std::{
     path::Path,
 };
 
-use super::segment::failed;
+use super::segment::{failed, make_directory};
 use crate::journal::JournalError;
 
 /// Holds a data directory.
@@ -27,7 +27,7 @@ impl DataDirLock {
     ///
     /// [`JournalError::InUse`] when another process has it.
     pub fn acquire(data_dir: &Path) -> Result<Self, JournalError> {
-        fs::create_dir_all(data_dir).map_err(failed("cannot make directory", data_dir))?;
+        make_directory(data_dir).map_err(failed("cannot make directory", data_dir))?;
         let path = data_dir.join("LOCK");
         let mut file = OpenOptions::new()
             .read(true)

@@ -2,7 +2,7 @@
 //!
 //! Invariant at its border: what was acknowledged survives kill -9 and power
 //! loss, and every byte that is read was checked. Below [`LocalJournal`] only
-//! [`reader`] and the append know events; everything else knows bytes.
+//! `reader` and the append know events; everything else knows bytes.
 //!
 //! # Files
 //!
@@ -113,7 +113,6 @@ mod tests;
 pub use lock::DataDirLock;
 
 use std::{
-    fs,
     path::Path,
     sync::{Arc, Mutex, PoisonError},
     thread::{self, JoinHandle},
@@ -127,7 +126,7 @@ use self::{
     log::{Log, largest_round},
     queue::{Pending, Queue},
     reader::SegmentReader,
-    segment::failed,
+    segment::{failed, make_directory},
     segments::Segments,
     snapshot::Snapshots,
     writer::Writer,
@@ -206,9 +205,7 @@ impl<T: Ticket> LocalJournal<T> {
     ) -> Result<Self, JournalError> {
         let lock = DataDirLock::acquire(data_dir)?;
         let directory = data_dir.join("journal");
-        fs::create_dir_all(&directory)
-            .and_then(|()| segment::sync_directory(data_dir))
-            .map_err(failed("cannot make directory", &directory))?;
+        make_directory(&directory).map_err(failed("cannot make directory", &directory))?;
 
         let segment_bytes = options.segment_bytes.max(4096);
         let segment_bytes = segment_bytes.next_multiple_of(SECTOR as u64);
@@ -227,6 +224,7 @@ impl<T: Ticket> LocalJournal<T> {
             load: load.clone(),
             time: time.clone(),
             round_bytes: largest.min(BATCH_BYTES),
+            failing: false,
         };
         let writer = thread::Builder::new()
             .name("journal".to_owned())

@@ -186,6 +186,25 @@ pub(super) fn sync_directory(directory: &Path) -> io::Result<()> {
     File::open(directory)?.sync_all()
 }
 
+/// Makes a directory, and those above it, so that they survive power loss.
+pub(super) fn make_directory(directory: &Path) -> io::Result<()> {
+    if directory.is_dir() {
+        return Ok(());
+    }
+    let above = match directory.parent() {
+        Some(above) if above.as_os_str().is_empty() => Path::new("."),
+        Some(above) => above,
+        None => return Err(io::ErrorKind::NotADirectory.into()),
+    };
+    make_directory(above)?;
+    match fs::create_dir(directory) {
+        // Another process may be making it as well.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && directory.is_dir() => {}
+        made => made?,
+    }
+    sync_directory(above)
+}
+
 /// How much a window reads at least, in bytes.
 const WINDOW: usize = 256 << 10;
 

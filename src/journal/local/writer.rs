@@ -4,9 +4,9 @@
 //! Invariant at its border: every ticket that the queue gave it is delivered
 //! with its durable record, or refused.
 
-use std::{sync::Arc, thread, time::Duration};
+use std::{mem, sync::Arc, thread, time::Duration};
 
-use tracing::{error, warn};
+use tracing::{error, info, warn};
 
 use super::{
     log::Log,
@@ -33,6 +33,8 @@ pub(super) struct Writer<T: Ticket> {
     pub time: Arc<JournalTime>,
     /// Most bytes of a round.
     pub round_bytes: usize,
+    /// Whether the last round failed.
+    pub failing: bool,
 }
 
 impl<T: Ticket> Writer<T> {
@@ -45,14 +47,22 @@ impl<T: Ticket> Writer<T> {
             let retry = (!work.is_empty()).then_some(RETRY);
             let closed = self.queue.take(&mut work, retry);
             if let Err(error) = self.write(&mut work) {
-                warn!(%error, "cannot append to the journal");
+                // Once, and not for each of the many that may follow.
+                if !mem::replace(&mut self.failing, true) {
+                    warn!(%error, "cannot append to the journal; events are refused");
+                }
                 let bounded = work.split_off_bounded();
                 self.refuse(bounded, &error);
                 if closed {
                     self.refuse(work, &error);
                     break;
                 }
-            } else if closed {
+                continue;
+            }
+            if mem::take(&mut self.failing) {
+                info!("can append to the journal again");
+            }
+            if closed {
                 break;
             }
         }
