@@ -63,7 +63,7 @@ impl Setup {
     /// Appends an event that has to be stored.
     fn store(&mut self, event: Event) -> Event {
         let _refused = self.append(Admission::Bounded, event.clone());
-        assert_eq!(self.delivered(), [event.clone()]);
+        assert_eq!(self.delivered(), std::slice::from_ref(&event));
         event
     }
 
