@@ -58,6 +58,7 @@ pub struct Cli {
 enum Command {
     Serve(commands::serve::Args),
     Demo(commands::demo::Args),
+    Apply(commands::apply::Args),
     Cases(commands::cases::Args),
     Case(commands::case::Args),
     Delete(commands::delete::Args),
@@ -199,6 +200,7 @@ async fn dispatch(command: Command, context: &mut Context<'_>) -> Result<Exit, C
         Command::Serve(_) | Command::Demo(_) => Err(CliError::Failed(
             "this command has a server of its own".to_owned(),
         )),
+        Command::Apply(args) => apply::run(args, context).await,
         Command::Cases(args) => cases::run(args, context).await,
         Command::Case(args) => case::run(args, context).await,
         Command::Delete(args) => delete::run(args, context).await,

@@ -1,5 +1,6 @@
 //! The commands, one a file: their arguments, their call and what is shown.
 
+pub mod apply;
 pub mod cancel;
 pub mod case;
 pub mod cases;
