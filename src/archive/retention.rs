@@ -10,7 +10,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
-use super::{ArchiveError, reader::limit_of, row};
+use super::{ArchiveError, reader::limit_of, row, schema::pragma};
 use crate::model::Time;
 
 /// Most rows that one call deletes.
@@ -65,9 +65,8 @@ pub fn retain(
 
 /// Bytes of the pages in use.
 fn used_bytes(db: &Connection) -> Result<i64, ArchiveError> {
-    let number = |pragma| db.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
-    let pages = number("page_count")?.saturating_sub(number("freelist_count")?);
-    Ok(pages.saturating_mul(number("page_size")?))
+    let pages = pragma(db, "page_count")?.saturating_sub(pragma(db, "freelist_count")?);
+    Ok(pages.saturating_mul(pragma(db, "page_size")?))
 }
 
 /// The executions to delete now, the oldest first: those from before the cutoff,
@@ -141,8 +140,7 @@ fn delete_case_changes(db: &Connection, partition: u32, cutoff: i64) -> Result<u
 }
 
 fn give_back(db: &Connection) -> Result<(), ArchiveError> {
-    let number = |pragma| db.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
-    let (pages, free) = (number("page_count")?, number("freelist_count")?);
+    let (pages, free) = (pragma(db, "page_count")?, pragma(db, "freelist_count")?);
     if free > pages / 4 && free > PAGES_A_CALL {
         db.pragma(None, "incremental_vacuum", PAGES_A_CALL, |_| Ok(()))?;
     }

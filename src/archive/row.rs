@@ -225,11 +225,10 @@ fn seal(key: i64, message: &impl Message) -> Vec<u8> {
 
 fn unseal<M: Message + Default>(key: i64, blob: &[u8]) -> Result<M, ArchiveError> {
     let corrupt = |what: String| ArchiveError::Corrupt(format!("row {key}: {what}"));
-    let (bytes, sum) = blob
-        .split_last_chunk::<CHECKSUM_BYTES>()
+    let (bytes, _) = blob
+        .split_last_chunk()
         .filter(|(bytes, sum)| checksum(key, bytes) == **sum)
         .ok_or_else(|| corrupt("its checksum is wrong".to_owned()))?;
-    let _: &[u8; CHECKSUM_BYTES] = sum;
     M::decode(bytes).map_err(|error| corrupt(error.to_string()))
 }
 

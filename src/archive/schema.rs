@@ -20,8 +20,9 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// queries in use at a time.
 const STATEMENTS: usize = 64;
 
-/// A verdict's state is one of those that call for attention. The indexes and
-/// the queries have to use the same words.
+/// The state is one of those that call for attention: FAIL, ERROR, TIMEOUT and
+/// STALL, whose numbers follow each other. Indexes and queries have to use the
+/// same words. (A list would be built anew for every index of every row.)
 pub const NOT_OK: &str = "state BETWEEN 3 AND 6";
 
 /// Every position is stored as a key, which is the partition and the position in
@@ -86,16 +87,10 @@ const TABLES: &str = "
 /// Creates or checks the archive at `path`.
 pub fn open(path: &Path, journal: Uuid, partitions: u32) -> Result<(), ArchiveError> {
     let db = connect(path, OpenFlags::SQLITE_OPEN_CREATE)?;
-    match tables(&db, path)? {
-        0 => {
-            db.pragma_update(
-                None,
-                "page_size",
-                std::env::var("PAGE").map_or(8192, |p| p.parse().unwrap()),
-            )?;
-            if std::env::var("NOVAC").is_err() {
-                db.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
-            }
+    match (tables(&db, path)?, pragma(&db, "application_id")?) {
+        (0, 0) => {
+            db.pragma_update(None, "page_size", 8192)?;
+            db.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
             write_ahead(&db, path)?;
             create(&db, journal, partitions)
         }
@@ -123,11 +118,7 @@ pub fn connect_writer(path: &Path) -> Result<Connection, ArchiveError> {
     // 64 MiB: all of an index's pages that are written to again and again.
     db.pragma_update(None, "cache_size", -64 * 1024)?;
     // Pages: about 64 MiB of write-ahead log between checkpoints.
-    db.pragma_update(
-        None,
-        "wal_autocheckpoint",
-        std::env::var("CKPT").map_or(8192, |p| p.parse().unwrap()),
-    )?;
+    db.pragma_update(None, "wal_autocheckpoint", 8 * 1024)?;
     Ok(db)
 }
 
@@ -159,14 +150,14 @@ fn tables(db: &Connection, path: &Path) -> Result<i64, ArchiveError> {
         })
 }
 
+/// The value of a pragma that is a number.
+pub fn pragma(db: &Connection, name: &str) -> Result<i64, ArchiveError> {
+    Ok(db.pragma_query_value(None, name, |row| row.get(0))?)
+}
+
 fn create(db: &Connection, journal: Uuid, partitions: u32) -> Result<(), ArchiveError> {
     let tx = Transaction::new_unchecked(db, TransactionBehavior::Immediate)?;
     tx.execute_batch(&TABLES.replace("{NOT_OK}", NOT_OK))?;
-    if let Ok(drop) = std::env::var("DROP") {
-        for i in drop.split(',') {
-            tx.execute_batch(&format!("DROP INDEX {i}"))?;
-        }
-    }
     tx.execute(
         "INSERT INTO meta (journal, partitions) VALUES (?1, ?2)",
         (journal.as_bytes(), partitions),
@@ -180,14 +171,13 @@ fn create(db: &Connection, journal: Uuid, partitions: u32) -> Result<(), Archive
 }
 
 fn check(db: &Connection, path: &Path, journal: Uuid, partitions: u32) -> Result<(), ArchiveError> {
-    let number = |pragma| db.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
-    if number("application_id")? != APPLICATION {
+    if pragma(db, "application_id")? != APPLICATION {
         return Err(ArchiveError::NotAnArchive {
             path: path.to_owned(),
             why: "a SQLite file of something else".to_owned(),
         });
     }
-    let version = number("user_version")?;
+    let version = pragma(db, "user_version")?;
     if version > VERSION {
         return Err(ArchiveError::Newer {
             path: path.to_owned(),

@@ -21,7 +21,7 @@ const KNOWN_CASES: usize = 10_000;
 /// Commits to the archive; one at a time. Calls block.
 #[derive(Debug)]
 pub struct Writer {
-    db: Db,
+    pub(super) db: Db,
     partitions: u32,
     case_ids: HashMap<String, i64>,
 }
@@ -98,20 +98,6 @@ impl Writer {
                 return Err(ArchiveError::Busy("a reader takes long".to_owned()));
             }
             Ok(())
-        })
-    }
-
-    /// Reads the whole file and checks that it holds together: to be called
-    /// before the journal behind it is trimmed. Takes about a second for each
-    /// gigabyte.
-    pub fn check(&mut self) -> Result<(), ArchiveError> {
-        self.db.with(|db| {
-            let found: String = db.pragma_query_value(None, "quick_check", |row| row.get(0))?;
-            if found == "ok" {
-                Ok(())
-            } else {
-                Err(ArchiveError::Corrupt(found))
-            }
         })
     }
 
@@ -207,10 +193,6 @@ impl Commit<'_> {
             rest,
         } = row::encode_finished(finished, report)?;
         let case_id = self.case_id(&test.case_name)?;
-        if std::env::var("ENC").is_ok() {
-            std::hint::black_box((submitted, report_blob, rest, key, execution, case_id));
-            return Ok(());
-        }
         self.tx
             .prepare_cached(
                 "INSERT INTO finished (key, execution, case_id, state, started_at, concluded_at,

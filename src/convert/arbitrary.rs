@@ -172,6 +172,11 @@ pub fn signal_event() -> impl Strategy<Value = SignalEvent> {
     })
 }
 
+/// Any signal as it was sent.
+pub fn signalled() -> impl Strategy<Value = Signalled> {
+    (signal_event(), any::<String>()).prop_map(|(event, signal_id)| Signalled { event, signal_id })
+}
+
 fn outcome() -> impl Strategy<Value = SignalOutcome> {
     select(vec![
         SignalOutcome::Accepted,
@@ -301,8 +306,7 @@ pub fn event() -> impl Strategy<Value = Event> {
         case().prop_map(|case| Event::CaseApplied(Arc::new(case))),
         any::<String>().prop_map(|name| Event::CaseDeleted { name }),
         submission().prop_map(Event::Submitted),
-        (signal_event(), any::<String>())
-            .prop_map(|(event, signal_id)| Event::Signalled(Signalled { event, signal_id })),
+        signalled().prop_map(Event::Signalled),
         any::<(String, String, String)>().prop_map(|(case_name, id, reason)| Event::Cancelled {
             case_name,
             id,
