@@ -56,7 +56,7 @@ pub struct Cli {
 /// What can be done.
 #[derive(Subcommand, Clone, Debug)]
 enum Command {
-    Serve(commands::serve::Args),
+    Serve(Box<commands::serve::Args>),
     Demo(commands::demo::Args),
     Apply(commands::apply::Args),
     Cases(commands::cases::Args),

@@ -12,7 +12,7 @@ use std::{
 };
 
 use crate::{
-    archive::{ArchiveError, Entry, Finished, Writer},
+    archive::{Archive, ArchiveError, Entry, Finished, Writer},
     clock::Clock,
     journal::Journal,
     model::{CaseChange, Position, ReceivedSignal, Time},
@@ -24,6 +24,8 @@ use super::{NodeOptions, feed::ExecutionKey, partition::Partition, reply::Reply}
 const BATCH: usize = 2000;
 /// How often retention looks.
 const RETAIN_EVERY: Duration = Duration::from_secs(60);
+/// How soon it goes on while there is more to delete.
+const RETAIN_MORE_AFTER: Duration = Duration::from_millis(10);
 /// After the archive could not be written, how long until the next try.
 const RETRY_AFTER: Duration = Duration::from_millis(500);
 
@@ -33,7 +35,7 @@ pub(super) enum Job {
     Write {
         partition: Arc<Partition>,
         position: Position,
-        entry: Entry,
+        entry: Box<Entry>,
         bytes: u64,
     },
     /// Store a snapshot once the archive has everything up to its position, and
@@ -93,7 +95,7 @@ impl Job {
         Job::Write {
             partition: Arc::clone(partition),
             position,
-            entry,
+            entry: Box::new(entry),
             bytes,
         }
     }
@@ -101,6 +103,7 @@ impl Job {
 
 /// What the archiver works with.
 pub(super) struct Archiver {
+    pub archive: Archive,
     pub writer: Writer,
     pub journal: Arc<dyn Journal<Reply>>,
     pub clock: Arc<dyn Clock>,
@@ -111,16 +114,20 @@ pub(super) struct Archiver {
 impl Archiver {
     /// Works until every fold has ended and its jobs are done.
     pub(super) fn run(mut self) {
-        let mut retained_at = Instant::now();
+        let mut retain_at = Instant::now() + RETAIN_EVERY;
         loop {
-            match self.jobs.recv_timeout(RETAIN_EVERY) {
+            let idle = retain_at.saturating_duration_since(Instant::now());
+            match self.jobs.recv_timeout(idle) {
                 Ok(first) => self.take(first),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
-            if retained_at.elapsed() >= RETAIN_EVERY {
-                retained_at = Instant::now();
-                self.retain();
+            if Instant::now() >= retain_at {
+                let pause = match self.retain() {
+                    true => RETAIN_MORE_AFTER,
+                    false => RETAIN_EVERY,
+                };
+                retain_at = Instant::now() + pause;
             }
         }
     }
@@ -135,7 +142,7 @@ impl Archiver {
                     position,
                     entry,
                     bytes,
-                } => writes.push((partition, position, entry, bytes)),
+                } => writes.push((partition, position, *entry, bytes)),
                 Job::Snapshot {
                     partition,
                     position,
@@ -194,10 +201,13 @@ impl Archiver {
         let number = partition.number;
         self.persist("sync", |writer| {
             writer.commit(&[], &[(number, position)])?;
-            writer.sync()?;
-            writer.check()
+            writer.sync()
         });
         partition.archived_up_to(position);
+        if let Err(error) = self.archive.check() {
+            tracing::error!(%error, "the archive is not sound; the journal is not trimmed");
+            return;
+        }
         let stored = self
             .journal
             .save_snapshot(number, position, snapshot)
@@ -222,18 +232,22 @@ impl Archiver {
         }
     }
 
-    /// Deletes what is too old or too much, some at a time.
-    fn retain(&mut self) {
+    /// Deletes some of what is too old or too much; says whether there is more.
+    fn retain(&mut self) -> bool {
         let age = self.options.retention_age.unwrap_or(Duration::MAX);
         let size = self.options.retention_size.unwrap_or(u64::MAX);
         match self.writer.retain(age, self.clock.wall(), size) {
-            Ok(retained) if retained.executions > 0 => tracing::info!(
-                executions = retained.executions,
-                more = retained.more,
-                "deleted finished executions by retention"
-            ),
-            Ok(_) => {}
-            Err(error) => tracing::error!(%error, "retention failed; it is tried again"),
+            Ok(retained) => {
+                let (executions, more) = (retained.executions, retained.more);
+                if executions > 0 {
+                    tracing::info!(executions, more, "deleted finished executions by retention");
+                }
+                more
+            }
+            Err(error) => {
+                tracing::error!(%error, "retention failed; it is tried again");
+                false
+            }
         }
     }
 

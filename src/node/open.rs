@@ -87,14 +87,7 @@ impl Node {
             let starts = (0..journal.partitions())
                 .map(|partition| start(journal.as_ref(), &writer, partition))
                 .collect::<Result<Vec<_>, OpenError>>()?;
-            run(
-                journal,
-                writer,
-                Readers::new(archive),
-                clock,
-                options,
-                starts,
-            )
+            run(journal, archive, writer, clock, options, starts)
         });
         let (opened, ready) = blocking.await.map_err(|_| OpenError::Fold)??;
         for folded in ready {
@@ -166,8 +159,8 @@ type Ready = oneshot::Receiver<Result<crate::engine::Answer, AppendError>>;
 
 fn run(
     journal: Arc<dyn Journal<Reply>>,
+    archive: Archive,
     writer: Writer,
-    readers: Readers,
     clock: Arc<dyn Clock>,
     options: NodeOptions,
     starts: Vec<Start>,
@@ -192,7 +185,7 @@ fn run(
     let node = Node(Arc::new(Inner {
         journal: Arc::clone(&journal),
         partitions,
-        readers,
+        readers: Readers::new(archive.clone()),
         clock: Arc::clone(&clock),
         waiters: Arc::new(Semaphore::new(
             options.max_waiters.min(Semaphore::MAX_PERMITS),
@@ -202,6 +195,7 @@ fn run(
         options: options.clone(),
     }));
     let archiver = Archiver {
+        archive,
         writer,
         journal: Arc::clone(&journal),
         clock: Arc::clone(&clock),

@@ -25,10 +25,6 @@ fn builder() -> Builder<'static> {
 }
 
 /// The reflection services, v1 and v1alpha.
-#[expect(
-    clippy::type_complexity,
-    reason = "tonic names the services by what they implement"
-)]
 pub(super) fn services() -> Result<
     (
         tonic_reflection::server::v1::ServerReflectionServer<
