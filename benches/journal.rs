@@ -2,8 +2,11 @@
 //! the same disk: `cargo bench --bench journal`.
 //!
 //! Times of a disk vary from minute to minute; the ratios are what counts.
+//! `BENCH_DIR` names another directory to write to; one in memory shows what is
+//! left without a disk.
 
 use std::{
+    env,
     error::Error,
     fs::File,
     io::Write,
@@ -30,15 +33,19 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// Events of a batch, as one round of many callers would have them.
 const BATCH: usize = 256;
 /// Batches that are appended and not yet delivered.
-const IN_FLIGHT: usize = 16;
+const IN_FLIGHT: usize = 64;
 const EVENTS: usize = 1 << 20;
 const SINGLE: usize = 2_000;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
+/// Makes the event of a number.
+type MakeEvent = fn(usize) -> Event;
+
 fn main() -> Result<()> {
-    let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
-    let kinds: [(&str, fn(usize) -> Event); 2] = [("signal", signal), ("text", text)];
+    let place = env::var_os("BENCH_DIR").unwrap_or(env!("CARGO_TARGET_TMPDIR").into());
+    let directory = tempfile::tempdir_in(place)?;
+    let kinds: [(&str, MakeEvent); 2] = [("signal", signal), ("text", text)];
     for (kind, event) in kinds {
         let bytes = encoded(&event(EVENTS)).len();
         println!(
@@ -186,7 +193,7 @@ fn open(directory: &Path, name: &str) -> Result<LocalJournal<Ack>> {
     Ok(journal)
 }
 
-fn append_batches(journal: &LocalJournal<Ack>, event: fn(usize) -> Event) -> Result<()> {
+fn append_batches(journal: &LocalJournal<Ack>, event: MakeEvent) -> Result<()> {
     let (ack, acks) = mpsc::channel();
     let batches = EVENTS / BATCH;
     for batch in 0..batches {

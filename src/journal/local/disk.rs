@@ -9,8 +9,9 @@ use std::{fs::File, io, os::unix::fs::FileExt};
 use rustix::{fs::FallocateFlags, io::Errno};
 
 /// Zeros are written in pieces of this size, and each is synced, so that the
-/// writer's own syncs never wait behind many.
-const PIECE: usize = 1 << 20;
+/// writer's own syncs never wait behind many; and large enough that these syncs
+/// are few beside the writer's.
+const PIECE: usize = 4 << 20;
 
 /// A disk, as far as the journal writes to one.
 pub(super) trait Disk: Send + Sync + 'static {
