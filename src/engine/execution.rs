@@ -545,8 +545,13 @@ fn base_bytes(test: &TestExecution, signals: usize) -> usize {
     size_of::<Execution>() + signals * size_of::<SignalState>() + arguments + named
 }
 
-/// A time later by a duration; the end of time when there is no such.
+/// A time later by a duration; the end of time when there is no such. Parts of
+/// a microsecond count as a whole one: what follows from times of the journal is
+/// in whole microseconds too, and no deadline passes early.
 pub(super) fn later(time: Time, by: Duration) -> Time {
+    let part = by.subsec_nanos() % 1_000;
+    let missing = if part == 0 { 0 } else { 1_000 - part };
+    let by = by.saturating_add(Duration::from_nanos(u64::from(missing)));
     chrono::Duration::from_std(by)
         .ok()
         .and_then(|by| time.checked_add_signed(by))
