@@ -202,9 +202,10 @@ impl Engine {
             .keys
             .iter()
             .filter_map(|(name, keys)| Some((name.as_ref(), id_key, *keys.get(id_key)?)));
-        let by_keys = execution.keys.iter().filter_map(|(name, key)| {
-            let holder = state.by_key(name, key).or_else(|| by_id_text(state, key))?;
-            Some((name.as_ref(), key.as_str(), holder))
+        let by_keys = execution.keys.iter().flat_map(|(name, key)| {
+            let holders = [state.by_key(name, key), by_id_text(state, key)];
+            let holders = holders.into_iter().flatten();
+            holders.map(|holder| (name.as_ref(), key.as_str(), holder))
         });
         let held = by_id.chain(by_keys).filter_map(|(signal, key, holder)| {
             let holder = self.live.get(&holder).filter(|one| one.is_undecided())?;
@@ -230,13 +231,8 @@ impl Engine {
             return SignalAnswer::NoSuchCase;
         };
         let identity = Identity::of(&signal);
-        let by_id = match &event.key {
-            Json::String(id) => state.executions.get(id).copied(),
-            _ => None,
-        };
         let key = key_text(&event.key);
-        let reached = by_id.or_else(|| state.by_key(&event.signal_name, &key));
-        match reached {
+        match self.reached(state, &event.signal_name, &event.key, &key) {
             Some(position) if self.live.contains_key(&position) => {
                 self.signal_live(position, signal, identity, step)
             }
@@ -256,6 +252,31 @@ impl Engine {
                 self.signal_unclaimed(&key, signal, identity, outcome, step)
             }
         }
+    }
+
+    /// The execution that a signal reaches: by its id, else by the declared key;
+    /// one without a verdict before one that has its verdict and had the same
+    /// key.
+    pub(super) fn reached(
+        &self,
+        state: &CaseState,
+        signal_name: &str,
+        key: &Json,
+        key_text: &str,
+    ) -> Option<Position> {
+        let is_undecided = |position| {
+            self.live
+                .get(&position)
+                .is_some_and(Execution::is_undecided)
+        };
+        let by_id = key
+            .as_str()
+            .and_then(|id| state.executions.get(id).copied());
+        if by_id.is_some_and(is_undecided) {
+            return by_id;
+        }
+        let by_key = state.by_key(signal_name, key_text);
+        by_key.filter(|one| is_undecided(*one)).or(by_id).or(by_key)
     }
 
     fn signal_live(

@@ -119,12 +119,8 @@ impl Engine {
     /// Where a signal is.
     pub fn find_signal(&self, case_name: &str, signal_name: &str, key: &Json) -> FoundSignal {
         let text = key_text(key);
-        let reached = self.cases.get(case_name).and_then(|state| {
-            let by_id = key
-                .as_str()
-                .and_then(|id| state.executions.get(id).copied());
-            by_id.or_else(|| state.by_key(signal_name, &text))
-        });
+        let state = self.cases.get(case_name);
+        let reached = state.and_then(|state| self.reached(state, signal_name, key, &text));
         if let Some(position) = reached {
             if let Some(execution) = self.live.get(&position) {
                 return match execution.first_of(signal_name) {
