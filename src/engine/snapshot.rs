@@ -10,11 +10,12 @@ use prost::Message;
 use crate::{
     convert::{
         Violations,
-        case::{case_from_pb, case_to_pb},
+        case::case_to_pb,
         models::{
             execution_from_pb, execution_to_pb, received_from_pb, received_to_pb, report_from_pb,
             report_to_pb,
         },
+        storage::case_from_stored,
     },
     model::{Position, ReceivedSignal, Time},
     pb::{storage as pb, v1},
@@ -125,8 +126,7 @@ impl Engine {
         item: pb::SnapshotCase,
         declared: &mut HashMap<Position, Current>,
     ) -> Result<(), SnapshotError> {
-        let case = case_from_pb(required(item.case, "case")?);
-        let case = case.map_err(|bad| SnapshotError(bad.to_string()))?;
+        let case = read(item.case, "case", case_from_stored)?;
         let current = Current::new(Arc::new(case), item.applied_at);
         if item.current {
             let name = current.case.name.clone();
