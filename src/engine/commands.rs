@@ -409,10 +409,11 @@ impl Engine {
 
     /// Books a decision, or the recorded one in its stead.
     fn conclude(&mut self, position: Position, decision: Option<Decision>, step: &mut Step<'_>) {
+        let now = step.now;
         if step.recorded.of(position).is_some() {
-            self.decide_as_recorded(position, step);
+            self.decide_as_recorded(position, now, step);
         } else {
-            self.settle(position, decision, step);
+            self.settle(position, decision, now, step);
         }
     }
 

@@ -247,8 +247,10 @@ impl Execution {
         })
     }
 
-    /// When the next deadline passes; none when nothing is awaited.
-    pub(super) fn next_deadline(&self) -> Option<Time> {
+    /// When the next deadline after `passed` passes; none when nothing is
+    /// awaited. One that has passed stays open only where the journal holds
+    /// another verdict than this version would reach.
+    pub(super) fn next_deadline(&self, passed: Time) -> Option<Time> {
         if self.decided.is_some() {
             return None;
         }
@@ -256,6 +258,7 @@ impl Execution {
         waiting
             .filter(|(index, _)| !self.signals[*index].settled)
             .map(|(index, declared)| self.deadline(index, declared).0)
+            .filter(|deadline| *deadline > passed)
             .min()
     }
 

@@ -198,24 +198,35 @@ impl Engine {
             };
             execution.queued = None;
             let verdict = step.recorded.of(position);
+            let decided = verdict.filter(|verdict| verdict.decided_by == step.position);
+            // The fact of this record may have decided as well, if it took its
+            // place at the deadline: judging again tells which of the two did.
+            let either = decided.is_some_and(|verdict| verdict.at == due && due == step.now);
             let around = Circumstances {
                 now: due,
                 absent_until: self.absent_until,
-                recorded: verdict.is_some(),
+                recorded: verdict.is_some() && !either,
             };
             let decision = execution.pass_deadlines(around);
-            match verdict {
-                Some(verdict) if verdict.decided_by == step.position && due >= verdict.at => {
-                    self.decide_as_recorded(position, step);
+            match decided {
+                Some(verdict) if due >= verdict.at && (!either || decision.is_some()) => {
+                    self.decide_as_recorded(position, due, step);
                 }
-                _ => self.settle(position, decision, step),
+                _ if verdict.is_some() => self.settle(position, None, due, step),
+                _ => self.settle(position, decision, due, step),
             }
         }
     }
 
     /// Books the decision on an execution, if there is one, and queues its next
-    /// deadline.
-    fn settle(&mut self, position: Position, decision: Option<Decision>, step: &mut Step<'_>) {
+    /// deadline after `passed`.
+    fn settle(
+        &mut self,
+        position: Position,
+        decision: Option<Decision>,
+        passed: Time,
+        step: &mut Step<'_>,
+    ) {
         let Some(execution) = self.live.get_mut(&position) else {
             return;
         };
@@ -233,7 +244,7 @@ impl Engine {
                 report,
             })));
         }
-        let next = execution.next_deadline();
+        let next = execution.next_deadline(passed);
         if next != execution.queued {
             if let Some(old) = execution.queued {
                 self.deadlines.remove(&(old, position));
@@ -247,12 +258,12 @@ impl Engine {
 
     /// Decides an execution if the journal says that this record decided it;
     /// its report comes with a later record.
-    fn decide_as_recorded(&mut self, position: Position, step: &mut Step<'_>) {
+    fn decide_as_recorded(&mut self, position: Position, passed: Time, step: &mut Step<'_>) {
         let Some(verdict) = step.recorded.of(position) else {
             return;
         };
         if verdict.decided_by != step.position {
-            return self.settle(position, None, step);
+            return self.settle(position, None, passed, step);
         }
         if let Some(execution) = self.live.get_mut(&position)
             && execution.is_undecided()
@@ -264,7 +275,7 @@ impl Engine {
             });
             self.undecided -= 1;
         }
-        self.settle(position, None, step);
+        self.settle(position, None, passed, step);
     }
 
     /// A verdict was recorded. The first one of a live execution counts, any

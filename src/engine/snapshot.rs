@@ -179,7 +179,7 @@ impl Engine {
                 report: Some(report),
             });
         }
-        if let Some(next) = execution.next_deadline() {
+        if let Some(next) = execution.next_deadline(self.time) {
             self.deadlines.insert((next, position));
             execution.queued = Some(next);
         }
