@@ -172,11 +172,12 @@ impl Engine {
         if item.decided_by == 0 {
             self.undecided += 1;
         } else {
-            let report = read(item.report, "report", report_from_pb)?;
+            let report = item.report;
+            let report = report.map(|report| read(Some(report), "report", report_from_pb));
             execution.decided = Some(Decided {
                 by: item.decided_by,
-                at: report.concluded_at,
-                report: Some(report),
+                at: time(item.decided_micros)?,
+                report: report.transpose()?,
             });
         }
         if let Some(next) = execution.next_deadline(self.time) {
@@ -267,6 +268,7 @@ fn execution_item(execution: &Execution) -> pb::SnapshotExecution {
         report: decided
             .and_then(|one| one.report.as_ref())
             .map(report_to_pb),
+        decided_micros: decided.map_or(0, |decided| decided.at.timestamp_micros()),
     }
 }
 
