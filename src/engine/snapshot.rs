@@ -80,7 +80,12 @@ impl Engine {
         let mut live: Vec<_> = self.live.values().collect();
         live.sort_by_key(|execution| execution.position);
         for execution in live {
-            write(Item::Execution(execution_item(execution)));
+            let keys = self.held_keys(
+                &execution.test.case_name,
+                &execution.keys,
+                execution.position,
+            );
+            write(Item::Execution(execution_item(execution, keys)));
         }
         for (key, early) in self.early.iter() {
             write(Item::Early(pb::SnapshotEarly {
@@ -90,9 +95,32 @@ impl Engine {
             }));
         }
         for (position, remembered) in self.concluded.iter() {
-            write(Item::Remembered(remembered_item(position, remembered)));
+            let keys = self.held_keys(&remembered.case_name, &remembered.keys, position);
+            write(Item::Remembered(remembered_item(
+                position, remembered, keys,
+            )));
         }
         out
+    }
+
+    /// The keys by which signals still reach an execution: a later one may have
+    /// taken some of them over.
+    fn held_keys(
+        &self,
+        case_name: &str,
+        keys: &[(Arc<str>, String)],
+        position: Position,
+    ) -> Vec<pb::SnapshotKey> {
+        let Some(state) = self.cases.get(case_name) else {
+            return Vec::new();
+        };
+        let held = keys.iter();
+        let held = held.filter(|(signal, key)| state.by_key(signal, key) == Some(position));
+        held.map(|(signal_name, key)| pb::SnapshotKey {
+            signal_name: signal_name.to_string(),
+            key: key.clone(),
+        })
+        .collect()
     }
 
     /// The state that a snapshot holds.
@@ -232,7 +260,7 @@ fn declaration(applied_at: Position, case: &crate::model::Case, current: bool) -
     }
 }
 
-fn execution_item(execution: &Execution) -> pb::SnapshotExecution {
+fn execution_item(execution: &Execution, keys: Vec<pb::SnapshotKey>) -> pb::SnapshotExecution {
     let decided = execution.decided.as_ref();
     let signals = execution.signals.iter().map(|state| pb::SnapshotSignal {
         count: state.count,
@@ -247,7 +275,7 @@ fn execution_item(execution: &Execution) -> pb::SnapshotExecution {
         digest: execution.digest.0.to_vec(),
         asked_expires_micros: execution.asked_expires.map(|at| at.timestamp_micros()),
         case_applied_at: execution.plan_position,
-        keys: key_items(&execution.keys),
+        keys,
         signals: signals.collect(),
         held: execution.held,
         received: execution
@@ -272,7 +300,11 @@ fn execution_item(execution: &Execution) -> pb::SnapshotExecution {
     }
 }
 
-fn remembered_item(position: Position, remembered: &Remembered) -> pb::SnapshotRemembered {
+fn remembered_item(
+    position: Position,
+    remembered: &Remembered,
+    keys: Vec<pb::SnapshotKey>,
+) -> pb::SnapshotRemembered {
     pb::SnapshotRemembered {
         position,
         case_name: remembered.case_name.clone(),
@@ -281,18 +313,10 @@ fn remembered_item(position: Position, remembered: &Remembered) -> pb::SnapshotR
         decided_micros: remembered.decided_at.timestamp_micros(),
         recorded_micros: remembered.recorded_at.timestamp_micros(),
         identities: remembered.identities.iter().map(|one| one.0).collect(),
-        keys: key_items(&remembered.keys),
+        keys,
         late_total: remembered.late_total,
         late_kept: remembered.late_kept as u64,
     }
-}
-
-fn key_items(keys: &[(Arc<str>, String)]) -> Vec<pb::SnapshotKey> {
-    let items = keys.iter().map(|(signal_name, key)| pb::SnapshotKey {
-        signal_name: signal_name.to_string(),
-        key: key.clone(),
-    });
-    items.collect()
 }
 
 fn keys(items: Vec<pb::SnapshotKey>) -> Vec<(Arc<str>, String)> {
