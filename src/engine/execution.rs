@@ -175,9 +175,10 @@ impl Execution {
         state.count += 1;
         let judged = !state.settled;
         let needed = state.count <= u64::from(declared.min.max(1));
+        let counted = judged && state.count <= limits::KEPT_SIGNALS as u64;
         let mut seen = received(signal, at, SignalOutcome::Accepted);
         seen_mut(&mut seen).judged = judged;
-        let kept = self.keep(Arc::clone(&seen), identity, judged && needed);
+        let kept = self.keep(Arc::clone(&seen), identity, judged && needed, counted);
         if !judged {
             return (kept, None);
         }
@@ -421,14 +422,20 @@ impl Execution {
     }
 
     /// Keeps a signal if there is room, or if it is still needed; drops its
-    /// value when the execution's values are over the limit.
+    /// value when the execution's values are over the limit. One that counts is
+    /// known by its identity even when it is not kept: doubled it would be one
+    /// too many.
     fn keep(
         &mut self,
         mut seen: Arc<ReceivedSignal>,
         identity: Identity,
         needed: bool,
+        counted: bool,
     ) -> Arc<ReceivedSignal> {
         if !needed && self.received.len() >= limits::KEPT_SIGNALS {
+            if counted {
+                self.identities.push(identity);
+            }
             return seen;
         }
         let size = value_size(&seen.event.value);
@@ -459,7 +466,7 @@ impl Execution {
         if known.is_err() && names.len() >= limits::UNKNOWN_NAMES {
             return seen;
         }
-        self.keep(seen, identity, false)
+        self.keep(seen, identity, false, false)
     }
 
     /// The report that a decision makes.
