@@ -344,7 +344,12 @@ impl Execution {
         let plan = Arc::clone(&self.plan);
         let all_settled = self.signals.iter().all(|signal| signal.settled);
         for (number, contract) in plan.contracts().iter().enumerate() {
-            let bit = 1_u64 << number;
+            // A case of more contracts than bits, which no apply lets through, has
+            // the rest of them evaluated each time.
+            let bit = u32::try_from(number)
+                .ok()
+                .and_then(|n| 1_u64.checked_shl(n));
+            let bit = bit.unwrap_or_default();
             let ready = match contract.signals.as_slice() {
                 [] => all_settled,
                 named => named.iter().all(|&one| self.signals[one].settled),

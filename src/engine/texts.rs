@@ -120,7 +120,10 @@ pub(super) fn timed_out(
 pub(super) fn too_many(name: &str, max: u32) -> String {
     match max {
         0 => format!("Signal {name} came, and must never come"),
-        max => format!("Signal {name} came {} times, and may come {max}", max + 1),
+        max => format!(
+            "Signal {name} came {} times, and may come {max}",
+            u64::from(max) + 1
+        ),
     }
 }
 
