@@ -24,6 +24,9 @@ mod snapshot;
 
 mod texts;
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     collections::{BTreeSet, HashMap},
     sync::Arc,

@@ -1,0 +1,22 @@
+//! The engine against its rules: tables of scripts, a file for each group of
+//! rules, and properties over random journals.
+//!
+//! Every script and every random journal is also folded again, replayed and
+//! folded on from snapshots, and must give the same each time.
+
+mod arbitrary;
+mod script;
+mod sim;
+
+mod absence;
+mod clocks;
+mod contracts;
+mod early;
+mod ends;
+mod identity;
+mod interleaved;
+mod keys;
+mod oracle;
+mod properties;
+mod queries;
+mod settling;
