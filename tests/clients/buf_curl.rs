@@ -99,7 +99,9 @@ async fn lists_the_methods_of_the_schemas() {
             source,
         };
         let listed = buf.run(&["--list-methods"], "", "").await.ok().out;
-        let methods = listed.lines().filter(|name| name.starts_with("livecheck."));
+        let methods = listed
+            .lines()
+            .filter(|name| name.starts_with("livecheck.v1."));
         methods.map(str::to_owned).collect::<Vec<_>>()
     };
     let methods = list(REFLECTION).await;

@@ -9,6 +9,7 @@ mod faust;
 mod grpcurl;
 mod json_client;
 mod python;
+mod readme;
 mod refusals;
 mod schemas;
 mod server;
