@@ -1,6 +1,6 @@
 //! The gRPC services: each converts, calls one method of the node, and converts
 //! back. They know no store and no journal. Errors become statuses in one file,
-//! [`status`].
+//! `status`.
 
 mod case;
 mod execution;
