@@ -1,10 +1,6 @@
 //! The case by which the orders are judged, declared in `case.yaml`.
 
-use crate::{
-    convert::{case::case_from_pb, json::from_json},
-    model::{Case, Json},
-    pb::v1,
-};
+use crate::{casefile, model::Case};
 
 /// Name of the case.
 pub const CASE_NAME: &str = "orders.test_order";
@@ -26,10 +22,13 @@ pub(super) fn declared() -> Case {
 }
 
 fn read(yaml: &str) -> Result<Case, String> {
-    let json: Json = serde_saphyr::from_str(yaml).map_err(|error| error.to_string())?;
-    let case: v1::Case =
-        from_json("livecheck.v1.Case", &json).map_err(|error| error.to_string())?;
-    case_from_pb(case).map_err(|bad| bad.to_string())
+    let cases = casefile::parse("case.yaml", yaml.as_bytes());
+    let cases = cases.map_err(|errors| {
+        let lines: Vec<_> = errors.iter().map(ToString::to_string).collect();
+        lines.join("\n")
+    })?;
+    let mut cases = cases.into_iter().map(|document| document.case);
+    cases.next().ok_or_else(|| "there is no case".to_owned())
 }
 
 #[cfg(test)]

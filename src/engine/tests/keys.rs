@@ -130,6 +130,17 @@ fn a_key_belongs_to_one_live_execution() {
             "#,
         ),
         (
+            "of several holders the same one is named everywhere",
+            "{signals: [{name: a, key: execution.kwargs.n}, {name: b, key: execution.kwargs.m}, {name: c, key: execution.kwargs.n}]}",
+            r#"
+            0    submit e1 {"n": 5, "m": "e3"}
+            0    submit e2 {"n": "e3", "m": 5}
+            1    submit e3 {"n": 5, "m": 5}
+                    => e3 SKIP at 1: Skipped: key "e3" of signal a is held by the live execution e2
+                    => started
+            "#,
+        ),
+        (
             "it is free after the verdict, recorded or not",
             "{signals: [{name: a, key: execution.kwargs.n}]}",
             r#"

@@ -184,6 +184,7 @@ impl World {
     pub fn check_replays(&self, cuts: &[usize]) {
         let (end, live) = self.fold_again(Recorded::default(), cuts);
         assert_eq!(end, self.engine.snapshot(), "the same fold, another state");
+        check_restored(&self.engine);
         let (end, replayed) = self.fold_again(noted(&self.journal), cuts);
         assert_eq!(end, self.engine.snapshot(), "a replay, another state");
         for (&cut, (live, replayed)) in cuts.iter().zip(live.into_iter().zip(replayed)) {
@@ -213,6 +214,7 @@ impl World {
     fn check_snapshot(&self, snapshot: &[u8], cut: usize) {
         let mut engine = Engine::restore(snapshot).expect("a snapshot");
         assert_eq!(engine.snapshot(), snapshot, "restored at {cut}");
+        check_restored(&engine);
         let recorded = noted(&self.journal[cut..]);
         for (index, record) in self.journal.iter().enumerate().skip(cut) {
             let outcome = fold(&mut engine, record.clone(), &recorded);
@@ -248,6 +250,16 @@ impl World {
         );
         assert_eq!(outcome, expected, "record {}", index + 1);
     }
+}
+
+/// What an engine reckons along is what a snapshot of it gives.
+pub fn check_restored(engine: &Engine) {
+    let restored = Engine::restore(&engine.snapshot()).expect("a snapshot");
+    assert_eq!(restored.snapshot(), engine.snapshot());
+    assert_eq!(restored.pending(), engine.pending());
+    assert_eq!(restored.deadlines, engine.deadlines);
+    let sums = |one: &Engine| (one.undecided, one.cases.active(), one.bytes());
+    assert_eq!(sums(&restored), sums(engine));
 }
 
 /// The verdicts that a record asks to be appended.
