@@ -132,12 +132,21 @@ impl Node {
     }
 
     /// Appends a fact and waits for its answer.
+    ///
+    /// The facts of all calls that are ready in one turn of the runtime go to the
+    /// journal together: waking its writer for each costs more than the write.
     async fn append(&self, case_name: &str, event: Event) -> Result<Answer, NodeError> {
         let (caller, answer) = oneshot::channel();
-        let ticket = Reply::One(caller);
-        let partition = self.partition_number(case_name);
-        self.journal()
-            .append(partition, Admission::Bounded, vec![(event, ticket)]);
+        let partition = self.partition(case_name);
+        if partition.put(event, Reply::One(caller)) {
+            let (node, partition) = (self.clone(), Arc::clone(partition));
+            tokio::spawn(async move {
+                tokio::task::yield_now().await;
+                let events = partition.take_outbox();
+                let number = partition.number;
+                node.journal().append(number, Admission::Bounded, events);
+            });
+        }
         let answer = answer.await.map_err(|_| NodeError::ShuttingDown)?;
         Ok(answer?)
     }

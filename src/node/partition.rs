@@ -14,10 +14,13 @@ use tokio::sync::watch;
 use crate::{
     archive::Finished,
     engine::Engine,
-    model::{Position, ReceivedSignal},
+    model::{Event, Position, ReceivedSignal},
 };
 
-use super::feed::{ExecutionKey, Feed};
+use super::{
+    feed::{ExecutionKey, Feed},
+    reply::Reply,
+};
 
 /// A partition.
 #[derive(Debug)]
@@ -30,6 +33,8 @@ pub(super) struct Partition {
     /// When the next tick is due, in microseconds of journal time; `i64::MAX`
     /// when none is.
     pub tick_due: AtomicI64,
+    /// Facts on their way to the journal: those of one turn of the runtime.
+    outbox: Mutex<Vec<(Event, Reply)>>,
     /// Bytes queued for the archive, about.
     pub archive_backlog: AtomicU64,
 }
@@ -56,12 +61,29 @@ impl Partition {
             feed: Feed::default(),
             archived: watch::Sender::new(archived),
             tick_due: AtomicI64::new(i64::MAX),
+            outbox: Mutex::default(),
             archive_backlog: AtomicU64::new(0),
         }
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Puts a fact into the outbox; whether it is the first one there.
+    pub(super) fn put(&self, event: Event, reply: Reply) -> bool {
+        let mut outbox = self.outbox();
+        outbox.push((event, reply));
+        outbox.len() == 1
+    }
+
+    /// Empties the outbox.
+    pub(super) fn take_outbox(&self) -> Vec<(Event, Reply)> {
+        std::mem::take(&mut *self.outbox())
+    }
+
+    fn outbox(&self) -> MutexGuard<'_, Vec<(Event, Reply)>> {
+        self.outbox.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes note that the archive has everything up to a position.
