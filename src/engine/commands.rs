@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use crate::{
-    contract::ExecutionValue,
     model::{
         Case, CaseChange, Json, MAX_TEST_EXPIRES, Position, ReceivedSignal, SignalOutcome,
         Signalled, State, Submission, TestExecution,
@@ -162,8 +161,9 @@ impl Engine {
                 recorded: around.recorded || decision.is_some(),
                 ..around
             };
-            let signal = unseen(&one.seen);
-            let (seen, verdict) = execution.arrive(signal, one.identity, one.seen.at, around);
+            let came_at = one.seen.at;
+            let signal = unseen(one.seen);
+            let (seen, verdict) = execution.arrive(signal, one.identity, came_at, around);
             decision = decision.or(verdict);
             step.effects.push(Effect::Signal {
                 execution: Some(position),
@@ -171,7 +171,7 @@ impl Engine {
             });
         }
         self.live_bytes += execution.bytes();
-        self.live.insert(position, execution);
+        self.live.insert(position, Box::new(execution));
         self.conclude(position, decision, step);
     }
 
@@ -193,7 +193,7 @@ impl Engine {
         if execution.test.is_expired(execution.test.timestamp) {
             return skip(&Skipped::ExpiredBefore(execution.test.expires));
         }
-        match declared_keys(&current.plan, execution.value()) {
+        match declared_keys(&current.plan, execution) {
             Ok(keys) => execution.keys = keys,
             Err(error) => return Some((State::Error, error)),
         }
@@ -267,7 +267,7 @@ impl Engine {
         let is_undecided = |position| {
             self.live
                 .get(&position)
-                .is_some_and(Execution::is_undecided)
+                .is_some_and(|one| one.is_undecided())
         };
         let by_id = key
             .as_str()
@@ -396,7 +396,7 @@ impl Engine {
         let undecided = self
             .live
             .get(&position)
-            .is_some_and(Execution::is_undecided);
+            .is_some_and(|one| one.is_undecided());
         if undecided {
             let decision = Decision {
                 state: State::Skip,
@@ -448,11 +448,11 @@ pub(super) fn final_count(forgotten: Remembered) -> Option<Effect> {
     })
 }
 
-fn unseen(seen: &ReceivedSignal) -> Signalled {
-    Signalled {
-        event: seen.event.clone(),
-        signal_id: seen.signal_id.clone(),
-    }
+fn unseen(seen: Arc<ReceivedSignal>) -> Signalled {
+    let ReceivedSignal {
+        event, signal_id, ..
+    } = Arc::unwrap_or_clone(seen);
+    Signalled { event, signal_id }
 }
 
 fn by_id_text(state: &CaseState, key: &str) -> Option<Position> {
@@ -462,14 +462,11 @@ fn by_id_text(state: &CaseState, key: &str) -> Option<Position> {
     }
 }
 
-fn declared_keys(
-    plan: &Plan,
-    execution: &ExecutionValue,
-) -> Result<Vec<(Arc<str>, String)>, String> {
+fn declared_keys(plan: &Plan, execution: &Execution) -> Result<Vec<(Arc<str>, String)>, String> {
     let declared = plan.signals().iter();
     let keyed = declared.filter_map(|signal| Some((&signal.name, signal.key.as_ref()?)));
     keyed
-        .map(|(name, program)| match program.key(execution) {
+        .map(|(name, program)| match program.key(execution.value()) {
             Ok(Json::Null) => Err(texts::key_not_evaluated(name, "it is null")),
             Ok(key) => Ok((Arc::clone(name), key_text(&key))),
             Err(text) => Err(texts::key_not_evaluated(name, &text)),

@@ -14,8 +14,8 @@ use std::{
 use crate::{
     contract::{ExecutionValue, SignalFacts, Verdict},
     model::{
-        ExecutionView, Json, Position, ReceivedSignal, SignalOutcome, SignalProgress, Signalled,
-        State, TestExecution, TestReport, Time,
+        Concluded, ExecutionView, Json, Position, ReceivedSignal, SignalOutcome, SignalProgress,
+        Signalled, State, TestExecution, TestReport, Time,
     },
     plan::{CaseContract, ContractPlan, Plan, SignalPlan, Starts},
 };
@@ -103,8 +103,8 @@ pub(super) struct Execution {
 pub(super) struct Decided {
     pub by: Position,
     pub at: Time,
-    /// The report; none while a replay has not reached it.
-    pub report: Option<TestReport>,
+    /// The verdict with its report; none while a replay has not reached it.
+    pub verdict: Option<Arc<Concluded>>,
 }
 
 impl Execution {
@@ -497,34 +497,55 @@ impl Execution {
         }
     }
 
-    /// Everything that is known of the execution; with a report once that is
-    /// recorded, which `report` says.
-    pub(super) fn view(&self, report: Option<TestReport>) -> ExecutionView {
-        let declared = self.plan.signals().iter().enumerate();
+    /// Everything that is known of the execution before its verdict is recorded.
+    pub(super) fn view(&self) -> ExecutionView {
         ExecutionView {
             test: self.test.clone(),
             case_revision: self.plan.case().revision,
-            progress: declared
-                .map(|(index, declared)| {
-                    let state = &self.signals[index];
-                    SignalProgress {
-                        signal_name: declared.name.to_string(),
-                        count: state.count,
-                        min: declared.min,
-                        max: declared.max,
-                        settled: state.settled,
-                        clock_started_at: state.clock,
-                        deadline: self.deadline(index, declared).0,
-                        latency: state.latency(),
-                    }
-                })
-                .collect(),
+            progress: self.progress(),
             signals: self.received.iter().map(|one| (**one).clone()).collect(),
             signal_count: self.total,
             late_signals: self.late.iter().map(|one| (**one).clone()).collect(),
             late_signal_count: self.late_total,
-            report,
+            report: None,
         }
+    }
+
+    /// Everything that is known of the execution when its verdict is recorded.
+    pub(super) fn into_view(self, report: TestReport) -> ExecutionView {
+        let owned = |signals: Vec<Arc<ReceivedSignal>>| {
+            let signals = signals.into_iter().map(Arc::unwrap_or_clone);
+            signals.collect()
+        };
+        ExecutionView {
+            case_revision: self.plan.case().revision,
+            progress: self.progress(),
+            test: self.test,
+            signals: owned(self.received),
+            signal_count: self.total,
+            late_signals: owned(self.late),
+            late_signal_count: self.late_total,
+            report: Some(report),
+        }
+    }
+
+    fn progress(&self) -> Vec<SignalProgress> {
+        let declared = self.plan.signals().iter().enumerate();
+        declared
+            .map(|(index, declared)| {
+                let state = &self.signals[index];
+                SignalProgress {
+                    signal_name: declared.name.to_string(),
+                    count: state.count,
+                    min: declared.min,
+                    max: declared.max,
+                    settled: state.settled,
+                    clock_started_at: state.clock,
+                    deadline: self.deadline(index, declared).0,
+                    latency: state.latency(),
+                }
+            })
+            .collect()
     }
 
     /// Whether no verdict has fallen yet.

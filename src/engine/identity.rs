@@ -1,5 +1,8 @@
 //! What makes two signals, or two submissions, the same.
 
+use std::io::{self, Write};
+
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::model::{Json, Signalled, Submission};
@@ -16,7 +19,7 @@ impl Identity {
         hash.update(signal.event.signal_name.as_bytes());
         if signal.signal_id.is_empty() {
             hash.update(b"\0value\0");
-            hash.update(signal.event.value.to_string().as_bytes());
+            hash_json(&mut hash, &signal.event.value);
         } else {
             hash.update(b"\0id\0");
             hash.update(signal.signal_id.as_bytes());
@@ -42,17 +45,31 @@ impl SubmissionDigest {
             expires,
             labels,
         } = submission;
-        let fields = serde_json::json!([
-            case_name,
-            id,
-            test_args,
-            test_kwargs,
-            expires.map(|at| at.timestamp_micros()),
-            labels
-        ]);
-        let digest: [u8; 32] = Sha256::digest(fields.to_string().as_bytes()).into();
+        let expires = expires.map(|at| at.timestamp_micros());
+        let mut hash = Sha256::new();
+        hash_json(
+            &mut hash,
+            &(case_name, id, test_args, test_kwargs, expires, labels),
+        );
+        let digest: [u8; 32] = hash.finalize().into();
         SubmissionDigest(first(digest))
     }
+}
+
+/// Hashes the compact JSON of a value, without writing it down first.
+fn hash_json(hash: &mut Sha256, value: &impl Serialize) {
+    struct Hashing<'a>(&'a mut Sha256);
+    impl Write for Hashing<'_> {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.update(bytes);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    // A hash takes every byte, and JSON values have text for keys.
+    let _ = serde_json::to_writer(Hashing(hash), value);
 }
 
 fn first<const N: usize>(digest: [u8; 32]) -> [u8; N] {

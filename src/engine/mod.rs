@@ -57,7 +57,8 @@ pub struct Engine {
     /// End of the last absence.
     absent_until: Time,
     cases: Cases,
-    live: HashMap<Position, Execution>,
+    /// Boxed, since a table moves what it holds when it grows.
+    live: HashMap<Position, Box<Execution>>,
     /// How many of `live` have no verdict yet.
     undecided: usize,
     deadlines: BTreeSet<(Time, Position)>,
@@ -133,7 +134,7 @@ impl Engine {
                 id,
                 reason,
             } => self.cancelled(&case_name, &id, &reason, step),
-            Event::Concluded(verdict) => self.recorded(&verdict, step),
+            Event::Concluded(verdict) => self.recorded(verdict, step),
         };
         if !ticked && self.needs_ticks() {
             self.heartbeat = step.now;
@@ -160,18 +161,9 @@ impl Engine {
 
     /// What is decided and not recorded yet, to be appended after a restart.
     pub fn pending(&self) -> Vec<Arc<Verdict>> {
-        let mut pending: Vec<_> = self
-            .live
-            .values()
-            .filter_map(|execution| {
-                let decided = execution.decided.as_ref()?;
-                Some(Arc::new(Verdict {
-                    execution: execution.position,
-                    decided_by: decided.by,
-                    report: decided.report.clone()?,
-                }))
-            })
-            .collect();
+        let live = self.live.values();
+        let decided = live.filter_map(|execution| execution.decided.as_ref());
+        let mut pending: Vec<_> = decided.filter_map(|one| one.verdict.clone()).collect();
         pending.sort_by_key(|verdict| (verdict.decided_by, verdict.execution));
         pending
     }
@@ -234,18 +226,18 @@ impl Engine {
             return;
         };
         if let Some(decision) = decision {
-            let report = execution.report(&decision);
+            let verdict = Arc::new(Verdict {
+                execution: position,
+                decided_by: step.position,
+                report: execution.report(&decision),
+            });
             execution.decided = Some(Decided {
                 by: step.position,
                 at: decision.at,
-                report: Some(report.clone()),
+                verdict: Some(Arc::clone(&verdict)),
             });
             self.undecided -= 1;
-            step.effects.push(Effect::Append(Arc::new(Verdict {
-                execution: position,
-                decided_by: step.position,
-                report,
-            })));
+            step.effects.push(Effect::Append(verdict));
         }
         let next = execution.next_deadline(passed);
         if next != execution.queued {
@@ -274,7 +266,7 @@ impl Engine {
             execution.decided = Some(Decided {
                 by: step.position,
                 at: verdict.at,
-                report: None,
+                verdict: None,
             });
             self.undecided -= 1;
         }
@@ -283,35 +275,38 @@ impl Engine {
 
     /// A verdict was recorded. The first one of a live execution counts, any
     /// other changes nothing.
-    fn recorded(&mut self, verdict: &Verdict, step: &mut Step<'_>) -> Answer {
-        let Some(execution) = self.live.remove(&verdict.execution) else {
+    fn recorded(&mut self, verdict: Arc<Verdict>, step: &mut Step<'_>) -> Answer {
+        let position = verdict.execution;
+        let Some(mut execution) = self.live.remove(&position) else {
             return Answer::Nothing;
         };
         if execution.is_undecided() {
             self.undecided -= 1;
         }
         if let Some(queued) = execution.queued {
-            self.deadlines.remove(&(queued, verdict.execution));
+            self.deadlines.remove(&(queued, position));
         }
         self.live_bytes = self.live_bytes.saturating_sub(execution.bytes());
-        step.effects.push(Effect::Finished(Box::new(Finished {
-            execution: verdict.execution,
-            concluded: step.position,
-            asked_expires: execution.asked_expires,
-            view: execution.view(Some(verdict.report.clone())),
-        })));
+        execution.decided = None;
         let remembered = Remembered {
-            case_name: execution.test.case_name,
-            id: execution.test.id,
+            case_name: execution.test.case_name.clone(),
+            id: execution.test.id.clone(),
             digest: execution.digest,
             decided_at: verdict.report.concluded_at,
             recorded_at: step.now,
-            identities: execution.identities,
-            keys: execution.keys,
+            identities: std::mem::take(&mut execution.identities),
+            keys: std::mem::take(&mut execution.keys),
             late_total: execution.late_total,
             late_kept: execution.late.len(),
         };
-        self.concluded.insert(verdict.execution, remembered);
+        self.concluded.insert(position, remembered);
+        let report = Arc::unwrap_or_clone(verdict).report;
+        step.effects.push(Effect::Finished(Box::new(Finished {
+            execution: position,
+            concluded: step.position,
+            asked_expires: execution.asked_expires,
+            view: execution.into_view(report),
+        })));
         Answer::Nothing
     }
 }

@@ -90,7 +90,7 @@ impl Engine {
     ) -> Option<(ExecutionView, SubmissionDigest)> {
         let position = self.position_of(case_name, id)?;
         let execution = self.live.get(&position)?;
-        Some((execution.view(None), execution.digest))
+        Some((execution.view(), execution.digest))
     }
 
     /// How many late signals a remembered execution has had.
@@ -101,7 +101,7 @@ impl Engine {
 
     /// The live execution that was submitted at a position.
     pub fn live_at(&self, position: Position) -> Option<ExecutionView> {
-        Some(self.live.get(&position)?.view(None))
+        Some(self.live.get(&position)?.view())
     }
 
     /// The live executions that a filter on (case, start) lets through: their

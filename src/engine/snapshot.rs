@@ -17,7 +17,7 @@ use crate::{
         },
         storage::case_from_stored,
     },
-    model::{Position, ReceivedSignal, Time},
+    model::{Concluded, Position, ReceivedSignal, Time},
     pb::{storage as pb, v1},
 };
 
@@ -202,10 +202,15 @@ impl Engine {
         } else {
             let report = item.report;
             let report = report.map(|report| read(Some(report), "report", report_from_pb));
+            let verdict = report.transpose()?.map(|report| Concluded {
+                execution: position,
+                decided_by: item.decided_by,
+                report,
+            });
             execution.decided = Some(Decided {
                 by: item.decided_by,
                 at: time(item.decided_micros)?,
-                report: report.transpose()?,
+                verdict: verdict.map(Arc::new),
             });
         }
         if let Some(next) = execution.next_deadline(self.time) {
@@ -215,7 +220,7 @@ impl Engine {
         let (case_name, id) = (&execution.test.case_name, &execution.test.id);
         self.cases.know(case_name, id, &execution.keys, position);
         self.live_bytes += execution.bytes();
-        self.live.insert(position, execution);
+        self.live.insert(position, Box::new(execution));
         Ok(())
     }
 
@@ -294,8 +299,8 @@ fn execution_item(execution: &Execution, keys: Vec<pb::SnapshotKey>) -> pb::Snap
         late_total: execution.late_total,
         decided_by: decided.map_or(0, |decided| decided.by),
         report: decided
-            .and_then(|one| one.report.as_ref())
-            .map(report_to_pb),
+            .and_then(|one| one.verdict.as_ref())
+            .map(|verdict| report_to_pb(&verdict.report)),
         decided_micros: decided.map_or(0, |decided| decided.at.timestamp_micros()),
     }
 }
