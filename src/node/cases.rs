@@ -110,7 +110,11 @@ impl Node {
             return Ok((Arc::new(case), outcome));
         }
         let name = case.name.clone();
-        match self.append(&name, Event::CaseApplied(case)).await? {
+        match self
+            .append(&name, Event::CaseApplied(case))
+            .answer()
+            .await?
+        {
             Answer::CaseApplied(case, outcome) => Ok((case, outcome)),
             other => Err(super::unexpected(&other)),
         }
@@ -128,7 +132,7 @@ impl Node {
         let event = Event::CaseDeleted {
             name: name.to_owned(),
         };
-        match self.append(name, event).await? {
+        match self.append(name, event).answer().await? {
             Answer::CaseDeleted(true) => Ok(()),
             Answer::CaseDeleted(false) => Err(NodeError::CaseNotFound(name.to_owned())),
             other => Err(super::unexpected(&other)),

@@ -71,7 +71,7 @@ impl Node {
         self.admit_execution()?;
 
         let event = Event::Submitted(submission.clone());
-        match self.append(&case_name, event).await? {
+        match self.append(&case_name, event).answer().await? {
             Answer::Submitted(SubmitAnswer::Execution(test)) => Ok(Some(*test)),
             Answer::Submitted(SubmitAnswer::Concluded) => {
                 let found = self.find_existing(&case_name, &submission.id).await?;
@@ -103,7 +103,7 @@ impl Node {
             id: id.to_owned(),
             reason,
         };
-        match self.append(case_name, event).await? {
+        match self.append(case_name, event).answer().await? {
             Answer::Cancelled(true) => {}
             Answer::Cancelled(false) => return Err(not_found(case_name, id)),
             other => return Err(super::unexpected(&other)),

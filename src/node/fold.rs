@@ -21,7 +21,7 @@ use super::{
     archiver::Job,
     feed::ExecutionKey,
     partition::{Partition, State},
-    reply::Reply,
+    reply::{Answers, Reply},
 };
 
 /// Records folded under one lock: so long may a question have to wait.
@@ -37,6 +37,8 @@ pub(super) struct Folder {
     /// Up to here it is a replay.
     pub replay_to: Position,
     pub archiver: mpsc::Sender<Job>,
+    /// To [`reply::tell`](super::reply::tell).
+    pub callers: tokio::sync::mpsc::UnboundedSender<Answers>,
     pub ticker: Thread,
     /// Records between two snapshots.
     pub snapshot_every: u64,
@@ -91,8 +93,13 @@ impl Folder {
         let ticked = answers
             .iter()
             .any(|(ticket, _)| matches!(ticket, Reply::Tick(_)));
+        let mut told = Answers::new();
         for (ticket, answer) in answers {
-            ticket.answer(answer);
+            ticket.answer(answer, &mut told);
+        }
+        if !told.is_empty() {
+            // Calls that are not told any more see that the server goes down.
+            let _ = self.callers.send(told);
         }
         self.set_tick_due(due.map_or(i64::MAX, |due| due.timestamp_micros()), ticked);
         if ticked && self.refused.swap(false, Ordering::AcqRel) {

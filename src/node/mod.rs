@@ -30,7 +30,7 @@ use crate::{
     archive::{ArchiveError, Reader},
     clock::Clock,
     engine::Answer,
-    journal::{Admission, Journal},
+    journal::{Admission, AppendError, Journal},
     model::{Event, Time},
 };
 
@@ -44,10 +44,13 @@ pub use open::{OpenError, Opened};
 pub use options::NodeOptions;
 pub use reply::Reply;
 pub use reports::ReportStream;
-pub use signals::{ArrivedSignal, BatchAnswer};
+pub use signals::{ArrivedSignal, BatchAnswer, TakenSignal};
 
 use partition::Partition;
 use readers::Readers;
+
+/// So many facts of calls go to the journal at once, whether more come or not.
+const GATHERED: usize = 1024;
 
 /// A node, shared by everything that calls it.
 #[derive(Clone)]
@@ -131,24 +134,28 @@ impl Node {
         &self.0.partitions[self.partition_number(case_name) as usize]
     }
 
-    /// Appends a fact and waits for its answer.
+    /// Appends a fact.
     ///
-    /// The facts of all calls that are ready in one turn of the runtime go to the
-    /// journal together: waking its writer for each costs more than the write.
-    async fn append(&self, case_name: &str, event: Event) -> Result<Answer, NodeError> {
+    /// The facts of all calls that are ready go to the journal together, once a
+    /// turn of the runtime brings no more: small rounds cost the calls more in
+    /// wake-ups and writes to sockets than they gain in time.
+    fn append(&self, case_name: &str, event: Event) -> Appended {
         let (caller, answer) = oneshot::channel();
         let partition = self.partition(case_name);
-        if partition.put(event, Reply::One(caller)) {
-            let (node, partition) = (self.clone(), Arc::clone(partition));
-            tokio::spawn(async move {
-                tokio::task::yield_now().await;
-                let events = partition.take_outbox();
-                let number = partition.number;
-                node.journal().append(number, Admission::Bounded, events);
-            });
+        if partition.put(event, Reply::One(caller)) == 1 {
+            tokio::spawn(self.clone().gather(Arc::clone(partition)));
         }
-        let answer = answer.await.map_err(|_| NodeError::ShuttingDown)?;
-        Ok(answer?)
+        Appended(answer)
+    }
+
+    async fn gather(self, partition: Arc<Partition>) {
+        let mut gathered = 0;
+        while partition.in_outbox() > gathered && gathered < GATHERED {
+            gathered = partition.in_outbox();
+            tokio::task::yield_now().await;
+        }
+        let (number, events) = (partition.number, partition.take_outbox());
+        self.journal().append(number, Admission::Bounded, events);
     }
 
     /// Asks the archive, on a thread that may wait for the disk.
@@ -177,6 +184,17 @@ impl Node {
             caught_up.map_err(|_| NodeError::ShuttingDown)?;
         }
         Ok(())
+    }
+}
+
+/// A fact that was appended.
+struct Appended(oneshot::Receiver<Result<Answer, AppendError>>);
+
+impl Appended {
+    /// Waits until it is durable and folded, for its answer.
+    async fn answer(self) -> Result<Answer, NodeError> {
+        let answer = self.0.await.map_err(|_| NodeError::ShuttingDown)?;
+        Ok(answer?)
     }
 }
 

@@ -22,8 +22,13 @@ use crate::{
 };
 
 use super::{
-    Inner, Node, NodeOptions, Reply, archiver::Archiver, fold::Folder, partition::Partition,
-    readers::Readers, ticker,
+    Inner, Node, NodeOptions, Reply,
+    archiver::Archiver,
+    fold::Folder,
+    partition::Partition,
+    readers::Readers,
+    reply::{self, Answers},
+    ticker,
 };
 
 /// Cases that are compiled at once; each takes a thread with a deep stack.
@@ -82,12 +87,14 @@ impl Node {
         clock: Arc<dyn Clock>,
         options: NodeOptions,
     ) -> Result<Opened, OpenError> {
+        let (callers, folded) = tokio::sync::mpsc::unbounded_channel();
+        tokio::spawn(reply::tell(folded));
         let blocking = tokio::task::spawn_blocking(move || {
             let writer = archive.writer()?;
             let starts = (0..journal.partitions())
                 .map(|partition| start(journal.as_ref(), &writer, partition))
                 .collect::<Result<Vec<_>, OpenError>>()?;
-            run(journal, archive, writer, clock, options, starts)
+            run(journal, archive, writer, clock, options, starts, callers)
         });
         let (opened, ready) = blocking.await.map_err(|_| OpenError::Fold)??;
         for folded in ready {
@@ -164,6 +171,7 @@ fn run(
     clock: Arc<dyn Clock>,
     options: NodeOptions,
     starts: Vec<Start>,
+    callers: tokio::sync::mpsc::UnboundedSender<Answers>,
 ) -> Result<(Opened, Vec<Ready>), OpenError> {
     let (jobs, job_queue) = mpsc::channel();
     let stop_ticking = Arc::new(AtomicBool::new(false));
@@ -230,6 +238,7 @@ fn run(
             recorded,
             replay_to,
             archiver: jobs.clone(),
+            callers: callers.clone(),
             ticker: ticker.thread().clone(),
             snapshot_every: options.snapshot_every,
             snapshot_at,

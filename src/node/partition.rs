@@ -70,11 +70,16 @@ impl Partition {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Puts a fact into the outbox; whether it is the first one there.
-    pub(super) fn put(&self, event: Event, reply: Reply) -> bool {
+    /// Puts a fact into the outbox; how many are there now.
+    pub(super) fn put(&self, event: Event, reply: Reply) -> usize {
         let mut outbox = self.outbox();
         outbox.push((event, reply));
-        outbox.len() == 1
+        outbox.len()
+    }
+
+    /// How many facts are in the outbox.
+    pub(super) fn in_outbox(&self) -> usize {
+        self.outbox().len()
     }
 
     /// Empties the outbox.

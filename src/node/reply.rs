@@ -6,7 +6,7 @@ use std::sync::{
     atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::{
     engine::{Answer, SignalAnswer},
@@ -14,6 +14,24 @@ use crate::{
 };
 
 use super::NodeError;
+
+/// Where a call waits for its answer.
+pub type Caller = oneshot::Sender<Result<Answer, AppendError>>;
+
+/// Answers on their way to the calls that wait for them.
+pub type Answers = Vec<(Caller, Answer)>;
+
+/// Tells calls their answers, on the runtime that runs the calls: those that are
+/// told together go on together, and their replies leave in one write for each
+/// connection. Told from another thread, they would leave one by one.
+pub async fn tell(mut folded: mpsc::UnboundedReceiver<Answers>) {
+    while let Some(answers) = folded.recv().await {
+        for (caller, answer) in answers {
+            // A caller that has left is not told.
+            let _ = caller.send(Ok(answer));
+        }
+    }
+}
 
 /// The ticket of a fact.
 #[derive(Debug)]
@@ -25,21 +43,18 @@ pub enum Reply {
     /// The ticket of a verdict: sets the flag if it is refused.
     Verdict(Arc<AtomicBool>),
     /// One call waits.
-    One(oneshot::Sender<Result<Answer, AppendError>>),
+    One(Caller),
     /// A batch waits, of which this is the item of a number.
     Batch(Arc<Batch>, usize),
 }
 
 impl Reply {
-    /// Gives the answer.
-    pub fn answer(self, answer: Answer) {
+    /// Gives the answer; that of a single call is added to `answers`.
+    pub fn answer(self, answer: Answer, answers: &mut Answers) {
         match self {
             Reply::Nobody | Reply::Verdict(_) => {}
             Reply::Tick(queued) => queued.store(false, Ordering::Release),
-            Reply::One(caller) => {
-                // A caller that has left is not told.
-                let _ = caller.send(Ok(answer));
-            }
+            Reply::One(caller) => answers.push((caller, answer)),
             Reply::Batch(batch, number) => batch.answer(number, &answer),
         }
     }

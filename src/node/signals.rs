@@ -11,7 +11,7 @@ use crate::{
 };
 
 use super::{
-    Node, NodeError, Permit,
+    Appended, Node, NodeError, Permit,
     executions::Found,
     feed::{Arrival, SignalKey, Watcher},
     partition::{Partition, State},
@@ -26,6 +26,26 @@ pub struct ArrivedSignal {
     /// From the start of its clock to its arrival, if it reached an execution;
     /// otherwise how long it was waited for.
     pub latency: Duration,
+}
+
+/// A signal on its way to the journal.
+pub struct TakenSignal {
+    case_name: String,
+    appended: Appended,
+}
+
+impl TakenSignal {
+    /// Resolves when it is durable: what became of it, and why where that does
+    /// not say it.
+    pub async fn outcome(self) -> Result<(SignalOutcome, Option<String>), NodeError> {
+        match self.appended.answer().await? {
+            Answer::Signalled(SignalAnswer::Taken(outcome, message)) => Ok((outcome, message)),
+            Answer::Signalled(SignalAnswer::NoSuchCase) => {
+                Err(NodeError::CaseNotFound(self.case_name))
+            }
+            other => Err(super::unexpected(&other)),
+        }
+    }
 }
 
 /// Resolves when every signal of a batch is durable or refused.
@@ -48,11 +68,8 @@ impl BatchAnswer {
 }
 
 impl Node {
-    /// Takes a signal: what became of it, and why where that does not say it.
-    pub async fn signal(
-        &self,
-        signal: Signalled,
-    ) -> Result<(SignalOutcome, Option<String>), NodeError> {
+    /// Takes a signal, which is refused or on its way to the journal.
+    pub fn signal(&self, signal: Signalled) -> Result<TakenSignal, NodeError> {
         let case_name = signal.event.case_name.clone();
         {
             let state = self.partition(&case_name).lock();
@@ -61,11 +78,11 @@ impl Node {
                 return Err(NodeError::CaseNotFound(case_name));
             }
         }
-        match self.append(&case_name, Event::Signalled(signal)).await? {
-            Answer::Signalled(SignalAnswer::Taken(outcome, message)) => Ok((outcome, message)),
-            Answer::Signalled(SignalAnswer::NoSuchCase) => Err(NodeError::CaseNotFound(case_name)),
-            other => Err(super::unexpected(&other)),
-        }
+        let appended = self.append(&case_name, Event::Signalled(signal));
+        Ok(TakenSignal {
+            case_name,
+            appended,
+        })
     }
 
     /// Queues signals, in their order within each case; at least one.

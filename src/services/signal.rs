@@ -14,7 +14,7 @@ use crate::{
     },
     headers::CurrentTest,
     model::{Json, SignalOutcome, Signalled},
-    node::{Node, Permit, Seen, Watcher},
+    node::{Node, Permit, Seen, TakenSignal, Watcher},
     pb::v1::{
         SendSignalRequest, SendSignalResponse, StreamSignalsRequest, StreamSignalsResponse,
         WaitSignalRequest, WaitSignalResponse, WatchSignalsRequest, WatchSignalsResponse,
@@ -44,11 +44,8 @@ impl SignalService for Signals {
         &self,
         request: Request<SendSignalRequest>,
     ) -> Result<Response<SendSignalResponse>, Status> {
-        let current = request.extensions().get::<CurrentTest>().cloned();
-        let SendSignalRequest { event, signal_id } = request.into_inner();
-        let sent = SentSignal::from_pb(event, signal_id).map_err(invalid)?;
-        let (outcome, message) = match address(sent, current.as_ref())? {
-            Some(signal) => self.node.signal(signal).await?,
+        let (outcome, message) = match self.take(request)? {
+            Some(signal) => signal.outcome().await?,
             None => (SignalOutcome::Ignored, None),
         };
         Ok(Response::new(SendSignalResponse {
@@ -112,6 +109,17 @@ impl SignalService for Signals {
             watcher,
             node: self.node.clone(),
         })))
+    }
+}
+
+impl Signals {
+    /// Takes the signal of a call; `None` for one that belongs to no test.
+    fn take(&self, request: Request<SendSignalRequest>) -> Result<Option<TakenSignal>, Status> {
+        let current = request.extensions().get::<CurrentTest>().cloned();
+        let SendSignalRequest { event, signal_id } = request.into_inner();
+        let sent = SentSignal::from_pb(event, signal_id).map_err(invalid)?;
+        let signal = address(sent, current.as_ref())?;
+        Ok(signal.map(|signal| self.node.signal(signal)).transpose()?)
     }
 }
 
