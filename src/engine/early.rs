@@ -6,13 +6,9 @@ use std::{
     sync::Arc,
 };
 
-use crate::model::{ReceivedSignal, Time};
+use crate::model::{ReceivedSignal, Time, value_size};
 
-use super::{
-    execution::later,
-    identity::{Identity, value_size},
-    limits,
-};
+use super::{execution::later, identity::Identity, limits};
 
 /// One early signal.
 #[derive(Clone, Debug)]

@@ -15,13 +15,13 @@ use crate::{
     contract::{ExecutionValue, SignalFacts, Verdict},
     model::{
         Concluded, ExecutionView, Json, Position, ReceivedSignal, SignalOutcome, SignalProgress,
-        Signalled, State, TestExecution, TestReport, Time,
+        Signalled, State, TestExecution, TestReport, Time, value_size,
     },
     plan::{CaseContract, ContractPlan, Plan, SignalPlan, Starts},
 };
 
 use super::{
-    identity::{Identity, SubmissionDigest, value_size},
+    identity::{Identity, SubmissionDigest},
     limits,
     texts::{self, Due},
 };

@@ -81,19 +81,3 @@ fn first<const N: usize>(digest: [u8; 32]) -> [u8; N] {
 pub(super) fn key_text(key: &Json) -> String {
     key.to_string()
 }
-
-/// Bytes that a value takes in memory, about.
-pub(super) fn value_size(value: &Json) -> usize {
-    const EACH: usize = size_of::<Json>();
-    match value {
-        Json::Null | Json::Bool(_) | Json::Number(_) => EACH,
-        Json::String(text) => EACH + text.len(),
-        Json::Array(items) => EACH + items.iter().map(value_size).sum::<usize>(),
-        Json::Object(fields) => {
-            EACH + fields
-                .iter()
-                .map(|(name, value)| EACH + name.len() + value_size(value))
-                .sum::<usize>()
-        }
-    }
-}

@@ -24,3 +24,19 @@ pub fn json_text(value: &Json, max_chars: usize) -> String {
         None => text,
     }
 }
+
+/// Bytes that a value takes in memory, about.
+pub fn value_size(value: &Json) -> usize {
+    const EACH: usize = size_of::<Json>();
+    match value {
+        Json::Null | Json::Bool(_) | Json::Number(_) => EACH,
+        Json::String(text) => EACH + text.len(),
+        Json::Array(items) => EACH + items.iter().map(value_size).sum::<usize>(),
+        Json::Object(fields) => {
+            EACH + fields
+                .iter()
+                .map(|(name, value)| EACH + name.len() + value_size(value))
+                .sum::<usize>()
+        }
+    }
+}

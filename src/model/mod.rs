@@ -17,7 +17,7 @@ pub use case::{
 };
 pub use event::{Concluded, Event, Position, Record, Signalled, Submission};
 pub use execution::{ExecutionView, SignalProgress, TestExecution};
-pub use json::{Json, MAX_SAFE_INTEGER, json_text, number};
+pub use json::{Json, MAX_SAFE_INTEGER, json_text, number, value_size};
 pub use report::TestReport;
 pub use signal::{ReceivedSignal, SignalEvent, SignalOutcome};
 pub use state::State;

@@ -33,10 +33,9 @@ const RETRY_AFTER: Duration = Duration::from_millis(500);
 pub(super) enum Job {
     /// Write this.
     Write {
-        partition: Arc<Partition>,
         position: Position,
         entry: Box<Entry>,
-        bytes: u64,
+        backlog: Backlog,
     },
     /// Store a snapshot once the archive has everything up to its position, and
     /// trim the journal.
@@ -49,10 +48,8 @@ pub(super) enum Job {
 
 impl Job {
     pub(super) fn finished(partition: &Arc<Partition>, finished: Arc<Finished>) -> Job {
-        let signals = finished.view.signals.len() + finished.view.late_signals.len();
-        let bytes = 1024 + 512 * signals as u64;
         let position = finished.concluded;
-        Job::write(partition, position, Entry::Finished(finished), bytes)
+        Job::write(partition, position, Entry::Finished(finished))
     }
 
     pub(super) fn late(
@@ -70,7 +67,7 @@ impl Job {
             signal: signal.map(|signal| (*signal).clone()),
             count,
         };
-        Job::write(partition, position, entry, 512)
+        Job::write(partition, position, entry)
     }
 
     pub(super) fn case(
@@ -85,19 +82,42 @@ impl Job {
             time,
             change,
         };
-        Job::write(partition, position, entry, 1024)
+        Job::write(partition, position, entry)
     }
 
-    fn write(partition: &Arc<Partition>, position: Position, entry: Entry, bytes: u64) -> Job {
+    fn write(partition: &Arc<Partition>, position: Position, entry: Entry) -> Job {
+        Job::Write {
+            position,
+            backlog: Backlog::new(partition, entry.bytes()),
+            entry: Box::new(entry),
+        }
+    }
+}
+
+/// A share of what a partition has queued for the archive; given back when it is
+/// dropped, however the entry ends.
+pub(super) struct Backlog {
+    partition: Arc<Partition>,
+    bytes: u64,
+}
+
+impl Backlog {
+    fn new(partition: &Arc<Partition>, bytes: u64) -> Backlog {
         partition
             .archive_backlog
             .fetch_add(bytes, Ordering::Relaxed);
-        Job::Write {
+        Backlog {
             partition: Arc::clone(partition),
-            position,
-            entry: Box::new(entry),
             bytes,
         }
+    }
+}
+
+impl Drop for Backlog {
+    fn drop(&mut self) {
+        self.partition
+            .archive_backlog
+            .fetch_sub(self.bytes, Ordering::Relaxed);
     }
 }
 
@@ -138,11 +158,10 @@ impl Archiver {
         while let Some(job) = next {
             match job {
                 Job::Write {
-                    partition,
                     position,
                     entry,
-                    bytes,
-                } => writes.push((partition, position, *entry, bytes)),
+                    backlog,
+                } => writes.push((position, *entry, backlog)),
                 Job::Snapshot {
                     partition,
                     position,
@@ -162,35 +181,29 @@ impl Archiver {
 
     /// Writes entries, and tries again for as long as it takes: they are in the
     /// journal, and submissions are refused when too many wait.
-    fn write(&mut self, writes: Vec<(Arc<Partition>, Position, Entry, u64)>) {
-        let mut positions: Vec<(Arc<Partition>, Position, u64)> = Vec::new();
+    fn write(&mut self, writes: Vec<(Position, Entry, Backlog)>) {
+        let mut reached: Vec<(Arc<Partition>, Position)> = Vec::new();
         let mut entries = Vec::with_capacity(writes.len());
-        for (partition, position, entry, bytes) in writes {
-            let known = positions.iter_mut();
-            match known
-                .into_iter()
-                .find(|(one, ..)| one.number == partition.number)
+        let mut backlogs = Vec::with_capacity(writes.len());
+        for (position, entry, backlog) in writes {
+            let partition = &backlog.partition;
+            match reached
+                .iter_mut()
+                .find(|(one, _)| one.number == partition.number)
             {
-                Some((_, last, sum)) => {
-                    *last = position;
-                    *sum += bytes;
-                }
-                None => positions.push((partition, position, bytes)),
+                Some((_, last)) => *last = position,
+                None => reached.push((Arc::clone(partition), position)),
             }
             entries.push(entry);
+            backlogs.push(backlog);
         }
         if entries.is_empty() {
             return;
         }
-        let last: Vec<_> = positions
-            .iter()
-            .map(|(one, at, _)| (one.number, *at))
-            .collect();
+        let last: Vec<_> = reached.iter().map(|(one, at)| (one.number, *at)).collect();
         self.persist("write to", |writer| writer.commit(&entries, &last));
-        for (partition, position, bytes) in positions {
-            partition
-                .archive_backlog
-                .fetch_sub(bytes, Ordering::Relaxed);
+        drop(backlogs);
+        for (partition, position) in reached {
             partition.archived_up_to(position);
         }
     }

@@ -134,8 +134,8 @@ impl Folder {
                 }
                 if self.is_unarchived(position) {
                     state.unarchived.insert(Arc::clone(&finished));
+                    self.archive(state, position, Job::finished(&self.partition, finished));
                 }
-                self.archive(state, position, Job::finished(&self.partition, finished));
             }
             Effect::Late {
                 case_name,
@@ -143,24 +143,26 @@ impl Folder {
                 signal,
                 total,
             } => {
-                let key = ExecutionKey { case_name, id };
-                state.unarchived.late(&key, signal.as_deref(), total);
-                let job = Job::late(&self.partition, position, key, signal, total);
-                self.archive(state, position, job);
+                if self.is_unarchived(position) {
+                    let key = ExecutionKey { case_name, id };
+                    state.unarchived.late(&key, signal.as_deref(), total);
+                    let job = Job::late(&self.partition, position, key, signal, total);
+                    self.archive(state, position, job);
+                }
             }
-            Effect::Case(change) => {
+            Effect::Case(change) if self.is_unarchived(position) => {
                 let job = Job::case(&self.partition, position, state.engine.time(), change);
                 self.archive(state, position, job);
             }
+            // The archive has it.
+            Effect::Case(_) => {}
         }
     }
 
     fn archive(&self, state: &mut State, position: Position, job: Job) {
-        if self.is_unarchived(position) {
-            state.last_archivable = position;
-            // The archiver ends after the fold.
-            let _ = self.archiver.send(job);
-        }
+        state.last_archivable = position;
+        // The archiver ends after the fold.
+        let _ = self.archiver.send(job);
     }
 
     /// Whether the archive does not have a record yet: on a replay it has some.

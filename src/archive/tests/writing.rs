@@ -360,3 +360,41 @@ fn retention_by_size_deletes_the_oldest_in_batches() {
     assert!(size() <= full);
     disk.archive.check().unwrap();
 }
+
+#[test]
+fn an_entry_weighs_what_its_values_weigh() {
+    let large = "x".repeat(100_000);
+    let small = finished(0, 1, "a", State::Pass);
+    let bytes = |finished: &Finished| entry(finished).bytes();
+
+    // In the view, in the report and in the submission.
+    let mut argument = small.clone();
+    let test = &mut argument.view.test;
+    test.test_args = vec![large.clone().into()];
+    argument.submission.test_args = test.test_args.clone();
+    argument.view.report.as_mut().unwrap().test = Some(test.clone());
+    let more = bytes(&argument) - bytes(&small);
+    assert!((300_000..310_000).contains(&more), "{more}");
+
+    let mut signalled = small.clone();
+    let mut heavy = signal("a", 1, None);
+    heavy.event.value = large.clone().into();
+    signalled.view.signals.push(heavy.clone());
+    let more = bytes(&signalled) - bytes(&small);
+    assert!((100_000..110_000).contains(&more), "{more}");
+
+    let late = Entry::Late {
+        partition: 0,
+        position: 9,
+        case_name: "a".to_owned(),
+        id: "id-1".to_owned(),
+        signal: Some(heavy),
+        count: 1,
+    };
+    assert!((100_000..110_000).contains(&late.bytes()));
+
+    let mut described = case("a", 1);
+    described.description = large;
+    let applied = case_entry(1, CaseChange::Applied(described));
+    assert!((100_000..110_000).contains(&applied.bytes()));
+}
