@@ -7,7 +7,7 @@
 use rusqlite::types::Value;
 
 use super::{ArchiveError, row, schema::NOT_OK};
-use crate::model::{Position, State, Time};
+use crate::model::{Position, State, TestReport, Time};
 
 /// Which executions to list. Empty: all.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -20,6 +20,22 @@ pub struct ExecutionFilter {
     pub since: Option<Time>,
     /// Only started before this time.
     pub until: Option<Time>,
+}
+
+impl ExecutionFilter {
+    /// Whether it lets an execution through, as the query does.
+    pub fn lets_through(&self, case_name: &str, state: State, start: Time) -> bool {
+        let ExecutionFilter {
+            case_name: wanted,
+            states,
+            since,
+            until,
+        } = self;
+        wanted.as_deref().is_none_or(|name| name == case_name)
+            && (states.is_empty() || states.contains(&state))
+            && since.is_none_or(|since| start >= since)
+            && until.is_none_or(|until| start < until)
+    }
 }
 
 /// Place of an execution in the list, which has the newest first. To begin
@@ -47,6 +63,25 @@ pub struct ReportFilter {
     pub since: Option<Time>,
     /// Only concluded before this time.
     pub until: Option<Time>,
+}
+
+impl ReportFilter {
+    /// Whether it lets a report through, as the query does.
+    pub fn lets_through(&self, report: &TestReport) -> bool {
+        let ReportFilter {
+            case_name,
+            states,
+            ok,
+            since,
+            until,
+        } = self;
+        let wanted = case_name.as_ref();
+        wanted.is_none_or(|name| *name == report.case_name)
+            && (states.is_empty() || states.contains(&report.state))
+            && ok.is_none_or(|ok| report.state.is_ok() == ok)
+            && since.is_none_or(|since| report.concluded_at >= since)
+            && until.is_none_or(|until| report.concluded_at < until)
+    }
 }
 
 /// Place of a report in the list, which has the newest first.

@@ -183,26 +183,37 @@ impl Node {
 
     /// Looks an execution up: live, finished and not archived yet, archived.
     async fn find(&self, case_name: &str, id: &str) -> Result<Option<Found>, NodeError> {
-        let late_total = {
+        let key = ExecutionKey::new(case_name, id);
+        let (unarchived, late, late_total) = {
             let state = self.partition(case_name).lock();
             if let Some((view, digest)) = state.engine.live_execution(case_name, id) {
                 return Ok(Some(Found::Live(Box::new(view), digest)));
             }
-            if let Some(finished) = state.unarchived.get(case_name, id) {
-                return Ok(Some(Found::Finished(Arc::clone(finished))));
-            }
-            state.engine.late_total(case_name, id)
+            let late = state.unarchived.late_of(&key).cloned();
+            let late_total = state.engine.late_total(case_name, id);
+            (state.unarchived.get(&key), late, late_total)
         };
-        let (case_name, id) = (case_name.to_owned(), id.to_owned());
-        let found = self
-            .archived(move |archive| archive.get(&case_name, &id))
-            .await?;
-        Ok(found.map(|mut finished| {
-            // Until it is forgotten the fold knows the count best.
-            let count = &mut finished.view.late_signal_count;
-            *count = late_total.unwrap_or(*count).max(*count);
-            Found::Finished(Arc::new(finished))
-        }))
+        let mut finished = match unarchived {
+            Some(finished) => finished,
+            None => {
+                let found = self
+                    .archived(move |archive| archive.get(&key.case_name, &key.id))
+                    .await?;
+                let Some(mut finished) = found else {
+                    return Ok(None);
+                };
+                if let Some(late) = late {
+                    late.add_to(&mut finished.view);
+                }
+                Arc::new(finished)
+            }
+        };
+        // Until it is forgotten the fold knows the count best.
+        if late_total.is_some_and(|total| total > finished.view.late_signal_count) {
+            let view = &mut Arc::make_mut(&mut finished).view;
+            view.late_signal_count = late_total.unwrap_or_default();
+        }
+        Ok(Some(Found::Finished(finished)))
     }
 
     fn admit_execution(&self) -> Result<(), NodeError> {

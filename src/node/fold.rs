@@ -134,7 +134,7 @@ impl Folder {
                 }
                 if self.is_unarchived(position) {
                     state.unarchived.insert(Arc::clone(&finished));
-                    self.archive(state, position, Job::finished(&self.partition, finished));
+                    self.archive(Job::finished(&self.partition, finished));
                 }
             }
             Effect::Late {
@@ -145,22 +145,21 @@ impl Folder {
             } => {
                 if self.is_unarchived(position) {
                     let key = ExecutionKey { case_name, id };
-                    state.unarchived.late(&key, signal.as_deref(), total);
+                    state.unarchived.late(&key, position, signal.clone(), total);
                     let job = Job::late(&self.partition, position, key, signal, total);
-                    self.archive(state, position, job);
+                    self.archive(job);
                 }
             }
             Effect::Case(change) if self.is_unarchived(position) => {
                 let job = Job::case(&self.partition, position, state.engine.time(), change);
-                self.archive(state, position, job);
+                self.archive(job);
             }
             // The archive has it.
             Effect::Case(_) => {}
         }
     }
 
-    fn archive(&self, state: &mut State, position: Position, job: Job) {
-        state.last_archivable = position;
+    fn archive(&self, job: Job) {
         // The archiver ends after the fold.
         let _ = self.archiver.send(job);
     }

@@ -1,15 +1,17 @@
 //! Lists of executions and reports, page by page, and the watch over cases.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 
 use crate::{
-    archive::{ExecutionCursor, ExecutionFilter, ReportCursor, ReportFilter},
+    archive::{ExecutionCursor, ExecutionFilter, Finished, ReportCursor, ReportFilter},
     model::{CaseChange, ExecutionView, Position, State, TestReport, Time},
     pb::storage as pb,
 };
 
 use super::{
     Node, NodeError, Permit,
+    feed::ExecutionKey,
+    partition,
     reports::{cursors, reach},
     token,
 };
@@ -27,9 +29,32 @@ impl Node {
     ) -> Result<(Vec<ExecutionView>, String), NodeError> {
         let request = token::request_checksum(&filter);
         let after = token::read_page_token(page_token, request)?.map(|token| place(&token));
-        // What finishes between the two looks is then in both, and told once.
-        let mut found = self.live_executions(&filter, after, page_size + 1);
-        self.archive_caught_up().await?;
+        // What finishes or is archived between the two looks is told once.
+        let limit = page_size.saturating_add(1);
+        let mut found = Vec::new();
+        let mut late = HashMap::new();
+        for partition in self.partitions() {
+            let state = partition.lock();
+            found.extend(live_executions(
+                &state,
+                partition.number,
+                &filter,
+                after,
+                limit,
+            ));
+            let unarchived = state.unarchived.page(limit, |one| {
+                let (view, place) = (&one.view, execution_place(one));
+                let (test, state) = (&view.test, view.state());
+                let wanted = filter.lets_through(&test.case_name, state, test.timestamp);
+                (wanted && comes(place, after)).then_some(place)
+            });
+            found.extend(
+                unarchived
+                    .into_iter()
+                    .map(|(at, one)| (at, one.view.clone())),
+            );
+            late.extend(state.unarchived.all_late(filter.case_name.as_deref()));
+        }
         let finished = self
             .archived(move |archive| {
                 let after = after.map(|(timestamp, partition, execution)| ExecutionCursor {
@@ -37,12 +62,17 @@ impl Node {
                     partition,
                     execution,
                 });
-                archive.list_executions(&filter, after, page_size + 1)
+                archive.list_executions(&filter, after, limit)
             })
             .await?;
         found.extend(finished.into_iter().map(|one| {
-            let place = (one.view.test.timestamp, one.partition, one.execution);
-            (place, one.view)
+            let place = execution_place(&one);
+            let mut view = one.view;
+            let key = ExecutionKey::new(&view.test.case_name, &view.test.id);
+            if let Some(late) = late.get(&key) {
+                late.add_to(&mut view);
+            }
+            (place, view)
         }));
         found.sort_by(|(a, view), (b, other)| {
             // The finished one of two is the newer.
@@ -51,7 +81,9 @@ impl Node {
         });
         found.dedup_by(|(a, _), (b, _)| a == b);
         let next = next_token(&mut found, page_size, request);
-        Ok((found.into_iter().map(|(_, view)| view).collect(), next))
+        let mut views: Vec<_> = found.into_iter().map(|(_, view)| view).collect();
+        views.iter_mut().for_each(|view| self.count_late(view));
+        Ok((views, next))
     }
 
     /// A page of reports, the newest first, and the token of the next one.
@@ -63,22 +95,36 @@ impl Node {
     ) -> Result<(Vec<TestReport>, String), NodeError> {
         let request = token::request_checksum(&filter);
         let after = token::read_page_token(page_token, request)?.map(|token| place(&token));
-        self.archive_caught_up().await?;
-        let found = self
+        let limit = page_size.saturating_add(1);
+        let mut found = Vec::new();
+        for partition in self.partitions() {
+            let state = partition.lock();
+            let unarchived = state.unarchived.page(limit, |one| {
+                let report = one.view.report.as_ref();
+                let report = report.filter(|report| filter.lets_through(report))?;
+                let place = (report.concluded_at, one.partition, one.concluded);
+                comes(place, after).then_some(place)
+            });
+            let reports = unarchived.into_iter();
+            found.extend(reports.filter_map(|(at, one)| Some((at, one.view.report.clone()?))));
+        }
+        let archived = self
             .archived(move |archive| {
                 let after = after.map(|(concluded_at, partition, concluded)| ReportCursor {
                     concluded_at,
                     partition,
                     concluded,
                 });
-                archive.list_reports(&filter, after, page_size + 1)
+                archive.list_reports(&filter, after, limit)
             })
             .await?;
-        let found = found.into_iter().map(|one| {
+        found.extend(archived.into_iter().map(|one| {
             let place = (one.report.concluded_at, one.partition, one.concluded);
             (place, one.report)
-        });
-        let mut found: Vec<_> = found.collect();
+        }));
+        // What was archived between the two looks is in both.
+        found.sort_by(|(a, _), (b, _)| b.cmp(a));
+        found.dedup_by(|(a, _), (b, _)| a == b);
         let next = next_token(&mut found, page_size, request);
         Ok((found.into_iter().map(|(_, report)| report).collect(), next))
     }
@@ -128,32 +174,42 @@ impl Node {
         }
     }
 
-    fn live_executions(
-        &self,
-        filter: &ExecutionFilter,
-        after: Option<Place>,
-        limit: usize,
-    ) -> Vec<(Place, ExecutionView)> {
-        let mut found = Vec::new();
-        if !filter.states.is_empty() && !filter.states.contains(&State::Init) {
-            return found;
+    /// Brings the count of late signals up to date: the fold counts more than it
+    /// tells the archive one by one.
+    fn count_late(&self, view: &mut ExecutionView) {
+        if view.report.is_some() {
+            let test = &view.test;
+            let state = self.partition(&test.case_name).lock();
+            let total = state.engine.late_total(&test.case_name, &test.id);
+            let count = &mut view.late_signal_count;
+            *count = total.unwrap_or_default().max(*count);
         }
-        for partition in self.partitions() {
-            let state = partition.lock();
-            let live = state
-                .engine
-                .live_executions(|case_name, start| lets_through(filter, case_name, start));
-            let live = live
-                .into_iter()
-                .map(|(start, position)| (start, partition.number, position));
-            let page = live.filter(|one| after.is_none_or(|after| *one < after));
-            found.extend(page.take(limit).filter_map(|place| {
-                let view = state.engine.live_at(place.2)?;
-                Some((place, view))
-            }));
-        }
-        found
     }
+}
+
+/// A page of the live executions of a partition.
+fn live_executions(
+    state: &partition::State,
+    partition: u32,
+    filter: &ExecutionFilter,
+    after: Option<Place>,
+    limit: usize,
+) -> Vec<(Place, ExecutionView)> {
+    let live = state
+        .engine
+        .live_executions(|case_name, start| filter.lets_through(case_name, State::Init, start));
+    let live = live
+        .into_iter()
+        .map(|(start, position)| (start, partition, position));
+    live.filter(|place| comes(*place, after))
+        .take(limit)
+        .filter_map(|place| Some((place, state.engine.live_at(place.2)?)))
+        .collect()
+}
+
+fn execution_place(finished: &Finished) -> Place {
+    let start = finished.view.test.timestamp;
+    (start, finished.partition, finished.execution)
 }
 
 /// The changes of the set of cases as they come.
@@ -206,13 +262,6 @@ impl CaseChanges {
     }
 }
 
-fn lets_through(filter: &ExecutionFilter, case_name: &str, start: Time) -> bool {
-    let named = filter.case_name.as_deref();
-    named.is_none_or(|name| name == case_name)
-        && filter.since.is_none_or(|since| start >= since)
-        && filter.until.is_none_or(|until| start < until)
-}
-
 /// Place of an item in a list, which has the newest first: its sort time,
 /// partition and position.
 type Place = (Time, u32, Position);
@@ -220,6 +269,11 @@ type Place = (Time, u32, Position);
 fn place(token: &pb::PageToken) -> Place {
     let time = Time::from_timestamp_micros(token.time_micros).unwrap_or_default();
     (time, token.partition, token.position)
+}
+
+/// Whether a place comes after the one that was told last.
+fn comes(place: Place, after: Option<Place>) -> bool {
+    after.is_none_or(|after| place < after)
 }
 
 /// Cuts a list to a page; the token of the next one if there was more.

@@ -21,6 +21,7 @@ mod reports;
 mod signals;
 mod ticker;
 mod token;
+mod unarchived;
 
 use std::sync::Arc;
 
@@ -173,17 +174,6 @@ impl Node {
             Ok(Err(error)) => Err(NodeError::Internal(format!("the archive: {error}"))),
             Err(error) => Err(NodeError::Internal(format!("a look-up failed: {error}"))),
         }
-    }
-
-    /// Waits until the archive has everything that was answered before.
-    async fn archive_caught_up(&self) -> Result<(), NodeError> {
-        for partition in &self.0.partitions {
-            let wanted = partition.lock().last_archivable;
-            let mut archived = partition.archived.subscribe();
-            let caught_up = archived.wait_for(|position| *position >= wanted).await;
-            caught_up.map_err(|_| NodeError::ShuttingDown)?;
-        }
-        Ok(())
     }
 }
 

@@ -1,26 +1,19 @@
 //! One partition as the node holds it: the folded state, what the archive does
 //! not have yet, and the feed.
 
-use std::{
-    collections::{HashMap, VecDeque},
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicI64, AtomicU64, Ordering},
-    },
+use std::sync::{
+    Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicI64, AtomicU64, Ordering},
 };
 
 use tokio::sync::watch;
 
 use crate::{
-    archive::Finished,
     engine::Engine,
-    model::{Event, Position, ReceivedSignal},
+    model::{Event, Position},
 };
 
-use super::{
-    feed::{ExecutionKey, Feed},
-    reply::Reply,
-};
+use super::{feed::Feed, reply::Reply, unarchived::Unarchived};
 
 /// A partition.
 #[derive(Debug)]
@@ -44,16 +37,13 @@ pub(super) struct Partition {
 pub(super) struct State {
     pub engine: Engine,
     pub unarchived: Unarchived,
-    /// Position of the last record that the archive has to know.
-    pub last_archivable: Position,
 }
 
 impl Partition {
     pub(super) fn new(number: u32, engine: Engine, archived: Position) -> Partition {
         let state = State {
             engine,
-            last_archivable: archived,
-            ..State::default()
+            unarchived: Unarchived::default(),
         };
         Partition {
             number,
@@ -99,49 +89,5 @@ impl Partition {
 
     pub(super) fn backlog(&self) -> u64 {
         self.archive_backlog.load(Ordering::Relaxed)
-    }
-}
-
-/// Finished executions that the archive does not have yet.
-#[derive(Debug, Default)]
-pub(super) struct Unarchived {
-    by_key: HashMap<ExecutionKey, Arc<Finished>>,
-    order: VecDeque<(Position, ExecutionKey)>,
-}
-
-impl Unarchived {
-    pub(super) fn insert(&mut self, finished: Arc<Finished>) {
-        let test = &finished.view.test;
-        let key = ExecutionKey::new(&test.case_name, &test.id);
-        self.order.push_back((finished.concluded, key.clone()));
-        self.by_key.insert(key, finished);
-    }
-
-    pub(super) fn get(&self, case_name: &str, id: &str) -> Option<&Arc<Finished>> {
-        self.by_key.get(&ExecutionKey::new(case_name, id))
-    }
-
-    /// Notes a late signal of one of them.
-    pub(super) fn late(&mut self, key: &ExecutionKey, signal: Option<&ReceivedSignal>, total: u64) {
-        if let Some(finished) = self.by_key.get_mut(key) {
-            let finished = Arc::make_mut(finished);
-            finished.view.late_signals.extend(signal.cloned());
-            finished.view.late_signal_count = total;
-        }
-    }
-
-    fn forget(&mut self, archived: Position) {
-        while let Some((position, key)) = self.order.front()
-            && *position <= archived
-        {
-            if self
-                .by_key
-                .get(key)
-                .is_some_and(|one| one.concluded == *position)
-            {
-                self.by_key.remove(key);
-            }
-            self.order.pop_front();
-        }
     }
 }
