@@ -13,7 +13,6 @@ use std::{
 
 use crate::{
     archive::{Archive, ArchiveError, Entry, Finished, Writer},
-    clock::Clock,
     journal::Journal,
     model::{CaseChange, Position, ReceivedSignal, Time},
 };
@@ -126,7 +125,6 @@ pub(super) struct Archiver {
     pub archive: Archive,
     pub writer: Writer,
     pub journal: Arc<dyn Journal<Reply>>,
-    pub clock: Arc<dyn Clock>,
     pub options: NodeOptions,
     pub jobs: mpsc::Receiver<Job>,
 }
@@ -245,11 +243,19 @@ impl Archiver {
         }
     }
 
+    /// Journal time, that of the partition that is furthest behind: what has an
+    /// age has it in journal time.
+    fn now(&self) -> Time {
+        let partitions = 0..self.journal.partitions();
+        let times = partitions.map(|partition| self.journal.now(partition));
+        times.min().unwrap_or(Time::MIN_UTC)
+    }
+
     /// Deletes some of what is too old or too much; says whether there is more.
     fn retain(&mut self) -> bool {
         let age = self.options.retention_age.unwrap_or(Duration::MAX);
         let size = self.options.retention_size.unwrap_or(u64::MAX);
-        match self.writer.retain(age, self.clock.wall(), size) {
+        match self.writer.retain(age, self.now(), size) {
             Ok(retained) => {
                 let (executions, more) = (retained.executions, retained.more);
                 if executions > 0 {

@@ -206,7 +206,6 @@ fn run(
         archive,
         writer,
         journal: Arc::clone(&journal),
-        clock: Arc::clone(&clock),
         options: options.clone(),
         jobs: job_queue,
     };
