@@ -23,7 +23,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use rusqlite::Connection;
+use rusqlite::{Connection, ErrorCode};
 use uuid::Uuid;
 
 pub use entry::{ArchivedCaseChange, ArchivedReport, Entry, Finished};
@@ -35,6 +35,10 @@ pub use writer::Writer;
 
 /// Most late signals of an execution that are kept.
 pub const MAX_LATE_SIGNALS: usize = 16;
+
+/// Steps of SQLite between two looks whether a check is to stop: well under a
+/// millisecond.
+const STEPS_BETWEEN_STOPS: i32 = 1_000;
 
 /// An archive that was opened and found to be the right one.
 #[derive(Clone, Debug)]
@@ -75,16 +79,26 @@ impl Archive {
 
     /// Reads the whole file and checks that it holds together: to be called after
     /// [`Writer::sync`], before the journal behind it is trimmed. Holds up nobody
-    /// else; takes a second or two for each gigabyte.
-    pub fn check(&self) -> Result<(), ArchiveError> {
-        self.connect_reader()?.with(|db| {
-            let found: String = db.pragma_query_value(None, "quick_check", |row| row.get(0))?;
-            if found == "ok" {
-                Ok(())
-            } else {
-                Err(ArchiveError::Corrupt(found))
+    /// else; takes a second or two for each gigabyte. `stop` is asked once in a
+    /// while; `false` when it ended the check.
+    pub fn check(&self, stop: impl FnMut() -> bool + Send + 'static) -> Result<bool, ArchiveError> {
+        let checked = match &self.place {
+            Place::File(path) => {
+                let mut db = schema::connect_reader(path)?;
+                db.progress_handler(STEPS_BETWEEN_STOPS, Some(stop))?;
+                quick_check(&db)
             }
-        })
+            Place::Memory(db) => db.with(quick_check),
+        };
+        match checked {
+            Ok(()) => Ok(true),
+            Err(ArchiveError::Sqlite(error))
+                if error.sqlite_error_code() == Some(ErrorCode::OperationInterrupted) =>
+            {
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// The handle that commits. Use one at a time: a second one waits for it.
@@ -107,6 +121,14 @@ impl Archive {
             Place::File(path) => Db::new(schema::connect_reader(path)?),
             Place::Memory(db) => db.clone(),
         })
+    }
+}
+
+fn quick_check(db: &Connection) -> Result<(), ArchiveError> {
+    let found: String = db.pragma_query_value(None, "quick_check", |row| row.get(0))?;
+    match found.as_str() {
+        "ok" => Ok(()),
+        _ => Err(ArchiveError::Corrupt(found)),
     }
 }
 

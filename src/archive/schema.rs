@@ -14,8 +14,10 @@ use super::ArchiveError;
 const VERSION: i64 = 1;
 /// Marks the file as an archive, in `application_id`: "LvCk".
 const APPLICATION: i64 = 0x4c76_436b;
-/// How long a connection waits for another one's lock.
+/// How long a reader waits for another connection's lock.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long the writer does, which tries again by itself.
+const WRITER_BUSY_TIMEOUT: Duration = Duration::from_millis(500);
 /// Statements that a connection keeps compiled; more than there are forms of
 /// queries in use at a time.
 const STATEMENTS: usize = 64;
@@ -113,6 +115,7 @@ pub fn in_memory(journal: Uuid, partitions: u32) -> Result<Connection, ArchiveEr
 /// A connection that writes to an archive.
 pub fn connect_writer(path: &Path) -> Result<Connection, ArchiveError> {
     let db = connect(path, OpenFlags::empty())?;
+    db.busy_timeout(WRITER_BUSY_TIMEOUT)?;
     // Commits become durable by `sync`; the file is whole at any time.
     db.pragma_update(None, "synchronous", "NORMAL")?;
     // 64 MiB: all of an index's pages that are written to again and again.

@@ -4,7 +4,7 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
         atomic::Ordering,
         mpsc::{self, RecvTimeoutError},
     },
@@ -127,20 +127,29 @@ pub(super) struct Archiver {
     pub journal: Arc<dyn Journal<Reply>>,
     pub options: NodeOptions,
     pub jobs: mpsc::Receiver<Job>,
+    pub closing: Arc<Closing>,
 }
 
 impl Archiver {
-    /// Works until every fold has ended and its jobs are done.
+    /// Works until every fold has ended and its jobs are done, or until the time
+    /// for that is over.
     pub(super) fn run(mut self) {
         let mut retain_at = Instant::now() + RETAIN_EVERY;
         loop {
             let idle = retain_at.saturating_duration_since(Instant::now());
-            match self.jobs.recv_timeout(idle) {
+            let taken = match self.jobs.recv_timeout(idle) {
                 Ok(first) => self.take(first),
-                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Timeout) => Ok(()),
                 Err(RecvTimeoutError::Disconnected) => return,
+            };
+            if let Err(GivenUp) = taken {
+                tracing::warn!(
+                    "going down before the archive has everything; the next start brings it up \
+                     to date from the journal"
+                );
+                return;
             }
-            if Instant::now() >= retain_at {
+            if Instant::now() >= retain_at && !self.closing.has_begun() {
                 let pause = match self.retain() {
                     true => RETAIN_MORE_AFTER,
                     false => RETAIN_EVERY,
@@ -150,7 +159,7 @@ impl Archiver {
         }
     }
 
-    fn take(&mut self, first: Job) {
+    fn take(&mut self, first: Job) -> Result<(), GivenUp> {
         let mut next = Some(first);
         let mut writes = Vec::new();
         while let Some(job) = next {
@@ -165,8 +174,8 @@ impl Archiver {
                     position,
                     snapshot,
                 } => {
-                    self.write(std::mem::take(&mut writes));
-                    self.snapshot(&partition, position, &snapshot);
+                    self.write(std::mem::take(&mut writes))?;
+                    self.snapshot(&partition, position, &snapshot)?;
                 }
             }
             next = match writes.len() < BATCH {
@@ -174,12 +183,12 @@ impl Archiver {
                 false => None,
             };
         }
-        self.write(writes);
+        self.write(writes)
     }
 
     /// Writes entries, and tries again for as long as it takes: they are in the
     /// journal, and submissions are refused when too many wait.
-    fn write(&mut self, writes: Vec<(Position, Entry, Backlog)>) {
+    fn write(&mut self, writes: Vec<(Position, Entry, Backlog)>) -> Result<(), GivenUp> {
         let mut reached: Vec<(Arc<Partition>, Position)> = Vec::new();
         let mut entries = Vec::with_capacity(writes.len());
         let mut backlogs = Vec::with_capacity(writes.len());
@@ -196,35 +205,50 @@ impl Archiver {
             backlogs.push(backlog);
         }
         if entries.is_empty() {
-            return;
+            return Ok(());
         }
         let last: Vec<_> = reached.iter().map(|(one, at)| (one.number, *at)).collect();
-        self.persist("write to", |writer| writer.commit(&entries, &last));
+        self.persist("write", |writer| writer.commit(&entries, &last))?;
         drop(backlogs);
         for (partition, position) in reached {
             partition.archived_up_to(position);
         }
+        Ok(())
     }
 
     /// Stores a snapshot after the archive is safe up to its position, then trims
-    /// the journal behind the older of the two snapshots that are left.
-    fn snapshot(&mut self, partition: &Partition, position: Position, snapshot: &[u8]) {
+    /// the journal behind the older of the two snapshots that are left. At the end
+    /// it only stores: the check takes long, and without it nothing is trimmed.
+    fn snapshot(
+        &mut self,
+        partition: &Partition,
+        position: Position,
+        snapshot: &[u8],
+    ) -> Result<(), GivenUp> {
         let number = partition.number;
         self.persist("sync", |writer| {
             writer.commit(&[], &[(number, position)])?;
             writer.sync()
-        });
+        })?;
         partition.archived_up_to(position);
-        if let Err(error) = self.archive.check() {
-            tracing::error!(%error, "the archive is not sound; the journal is not trimmed");
-            return;
-        }
+        let closing = Arc::clone(&self.closing);
+        let checked = match self.closing.has_begun() {
+            true => Ok(false),
+            false => self.archive.check(move || closing.has_begun()),
+        };
+        let checked = match checked {
+            Ok(checked) => checked,
+            Err(error) => {
+                tracing::error!(%error, "the archive is not sound; the journal is not trimmed");
+                return Ok(());
+            }
+        };
         let stored = self
             .journal
             .save_snapshot(number, position, snapshot)
             .and_then(|()| self.journal.snapshots(number));
         let trimmed = stored.and_then(|snapshots| match snapshots.as_slice() {
-            [_, .., (older, _)] => self.journal.trim(number, *older),
+            [_, .., (older, _)] if checked => self.journal.trim(number, *older),
             _ => Ok(()),
         });
         match trimmed {
@@ -241,6 +265,7 @@ impl Archiver {
                 "could not store a snapshot or trim the journal; it grows until the next one"
             ),
         }
+        Ok(())
     }
 
     /// Journal time, that of the partition that is furthest behind: what has an
@@ -270,18 +295,70 @@ impl Archiver {
         }
     }
 
+    /// Writes, and tries again for as long as it takes: until the node goes down.
     fn persist(
         &mut self,
         what: &str,
         mut write: impl FnMut(&mut Writer) -> Result<(), ArchiveError>,
-    ) {
-        while let Err(error) = write(&mut self.writer) {
+    ) -> Result<(), GivenUp> {
+        loop {
+            if self.closing.is_over() {
+                return Err(GivenUp);
+            }
+            let Err(error) = write(&mut self.writer) else {
+                return Ok(());
+            };
             if error.is_fatal() {
                 tracing::error!(%error, "what the disk holds is not known: the process ends");
                 std::process::abort();
             }
             tracing::error!(%error, what, "the archive cannot be written; trying again");
-            std::thread::sleep(RETRY_AFTER);
+            self.closing.wait(RETRY_AFTER);
         }
+    }
+}
+
+/// What is left was not done in time.
+struct GivenUp;
+
+/// Tells the archiver that the node goes down, and when it has to have ended.
+#[derive(Default)]
+pub(super) struct Closing {
+    deadline: Mutex<Option<Instant>>,
+    begun: Condvar,
+}
+
+impl Closing {
+    pub(super) fn begin(&self, deadline: Instant) {
+        *self.lock() = Some(deadline);
+        self.begun.notify_all();
+    }
+
+    fn has_begun(&self) -> bool {
+        self.lock().is_some()
+    }
+
+    fn is_over(&self) -> bool {
+        self.lock()
+            .is_some_and(|deadline| Instant::now() >= deadline)
+    }
+
+    /// Waits for a while, and no longer than to the deadline.
+    fn wait(&self, pause: Duration) {
+        let end = Instant::now() + pause;
+        let mut deadline = self.lock();
+        loop {
+            let until = deadline.map_or(end, |deadline| deadline.min(end));
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return;
+            }
+            let waited = self.begun.wait_timeout(deadline, left);
+            deadline = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.deadline.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

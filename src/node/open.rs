@@ -8,6 +8,7 @@ use std::{
         mpsc,
     },
     thread::{self, JoinHandle},
+    time::Instant,
 };
 
 use tokio::sync::{Semaphore, oneshot, watch};
@@ -23,7 +24,7 @@ use crate::{
 
 use super::{
     Inner, Node, NodeOptions, Reply,
-    archiver::Archiver,
+    archiver::{Archiver, Closing},
     fold::Folder,
     partition::Partition,
     readers::Readers,
@@ -68,6 +69,7 @@ pub struct Opened {
     tickers: Vec<JoinHandle<()>>,
     archiver: Option<JoinHandle<()>>,
     stop_ticking: Arc<AtomicBool>,
+    closing: Arc<Closing>,
 }
 
 /// How one partition starts.
@@ -106,8 +108,10 @@ impl Node {
 
 impl Opened {
     /// Ends waits, makes durable what is queued, stores a last snapshot and ends
-    /// the threads. Blocks.
-    pub fn close(mut self) {
+    /// the threads. Blocks. What the archive does not have by the deadline is left
+    /// to the next start, and so is the snapshot.
+    pub fn close(mut self, deadline: Instant) {
+        self.closing.begin(deadline);
         self.node.end_waits();
         self.stop_ticking.store(true, Ordering::Release);
         for ticker in self.tickers.drain(..) {
@@ -175,6 +179,7 @@ fn run(
 ) -> Result<(Opened, Vec<Ready>), OpenError> {
     let (jobs, job_queue) = mpsc::channel();
     let stop_ticking = Arc::new(AtomicBool::new(false));
+    let closing = Arc::new(Closing::default());
     let (mut partitions, mut folders) = (Vec::new(), Vec::new());
     for (number, start) in (0..).zip(starts) {
         let Start {
@@ -208,6 +213,7 @@ fn run(
         journal: Arc::clone(&journal),
         options: options.clone(),
         jobs: job_queue,
+        closing: Arc::clone(&closing),
     };
     let mut opened = Opened {
         node: node.clone(),
@@ -219,6 +225,7 @@ fn run(
                 .spawn(move || archiver.run())?,
         ),
         stop_ticking: Arc::clone(&stop_ticking),
+        closing,
     };
 
     let mut ready = Vec::new();

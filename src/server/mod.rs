@@ -8,7 +8,11 @@ mod connections;
 mod reflection;
 mod storage;
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 use tonic::transport::Server;
@@ -28,6 +32,10 @@ pub use storage::StorageError;
 const STREAM_WINDOW: u32 = 1 << 20;
 /// How far a client may send ahead on one connection, in bytes.
 const CONNECTION_WINDOW: u32 = 4 << 20;
+
+/// How much of the grace period is kept, at most, for putting away what the
+/// calls have left: a quarter of it if that is less.
+const CLOSING: Duration = Duration::from_secs(2);
 
 /// Why a server does not come up, or does not go down as it should.
 #[derive(Debug, thiserror::Error)]
@@ -139,8 +147,8 @@ impl RunningServer {
         self.node.closing().await;
     }
 
-    /// Drains and stops: health says NOT_SERVING, streams end with their tokens,
-    /// calls may end within the grace period, what is queued is made durable.
+    /// Drains and stops, within the grace period: health says NOT_SERVING, streams
+    /// end with their tokens, calls may end, what is queued is made durable.
     pub async fn stop(mut self) -> Result<(), ServerError> {
         tracing::info!(grace = ?self.drain_grace, "draining");
         for service in reflection::SERVICES {
@@ -151,7 +159,9 @@ impl RunningServer {
         self.node.end_waits();
         // A transport that has ended already does not listen.
         let _ = self.stop_accepting.send(());
-        let served = match tokio::time::timeout(self.drain_grace, &mut self.serving).await {
+        let deadline = Instant::now() + self.drain_grace;
+        let for_calls = self.drain_grace - CLOSING.min(self.drain_grace / 4);
+        let served = match tokio::time::timeout(for_calls, &mut self.serving).await {
             Ok(served) => served?,
             Err(_) => {
                 tracing::warn!("calls did not end within the grace period and are cut off");
@@ -160,7 +170,12 @@ impl RunningServer {
             }
         };
         let opened = self.opened;
-        tokio::task::spawn_blocking(move || opened.close()).await?;
+        let closing = tokio::task::spawn_blocking(move || opened.close(deadline));
+        match tokio::time::timeout_at(deadline.into(), closing).await {
+            Ok(closed) => closed?,
+            // What was acknowledged is durable; the rest is as after a crash.
+            Err(_) => tracing::warn!("the grace period is over before everything is put away"),
+        }
         tracing::info!("stopped");
         Ok(served?)
     }

@@ -32,7 +32,8 @@ settings! {
     /// Threads that serve calls. The journal has threads of its own; on a
     /// small machine one does best.
     runtime_threads: usize = 1, "COUNT", 1..=1024;
-    /// After SIGTERM, how long calls may take to end before they are cut off.
+    /// After SIGTERM, how long the server may take to end; calls that are open
+    /// are cut off up to two seconds before.
     drain_grace: Duration = Duration::from_secs(10), "DURATION", ..;
     /// How long reports and finished executions are kept; 0s keeps them
     /// whatever their age.

@@ -52,7 +52,10 @@ fn serve(args: &ServeArgs) -> Result<(), CliError> {
     .enable_all()
     .build()
     .map_err(|error| CliError::Failed(format!("cannot start the runtime: {error}")))?;
-    runtime.block_on(run(&settings))
+    let served = runtime.block_on(run(&settings));
+    // What could not be put away in time is not waited for.
+    runtime.shutdown_background();
+    served
 }
 
 async fn run(settings: &ServeSettings) -> Result<(), CliError> {
