@@ -268,19 +268,11 @@ impl Archiver {
         Ok(())
     }
 
-    /// Journal time, that of the partition that is furthest behind: what has an
-    /// age has it in journal time.
-    fn now(&self) -> Time {
-        let partitions = 0..self.journal.partitions();
-        let times = partitions.map(|partition| self.journal.now(partition));
-        times.min().unwrap_or(Time::MIN_UTC)
-    }
-
     /// Deletes some of what is too old or too much; says whether there is more.
     fn retain(&mut self) -> bool {
         let age = self.options.retention_age.unwrap_or(Duration::MAX);
         let size = self.options.retention_size.unwrap_or(u64::MAX);
-        match self.writer.retain(age, self.now(), size) {
+        match self.writer.retain(age, now(self.journal.as_ref()), size) {
             Ok(retained) => {
                 let (executions, more) = (retained.executions, retained.more);
                 if executions > 0 {
@@ -316,6 +308,13 @@ impl Archiver {
             self.closing.wait(RETRY_AFTER);
         }
     }
+}
+
+/// Journal time, that of the partition that is furthest behind: what has an age
+/// has it in journal time.
+pub(super) fn now(journal: &dyn Journal<Reply>) -> Time {
+    let times = (0..journal.partitions()).map(|partition| journal.now(partition));
+    times.min().unwrap_or(Time::MIN_UTC)
 }
 
 /// What is left was not done in time.

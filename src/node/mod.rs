@@ -23,6 +23,9 @@ mod ticker;
 mod token;
 mod unarchived;
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
