@@ -1,6 +1,6 @@
 //! What can go wrong with the archive, and what to do about it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rusqlite::{ErrorCode, ffi};
 use uuid::Uuid;
@@ -109,6 +109,17 @@ pub enum ArchiveError {
 }
 
 impl ArchiveError {
+    /// The same error, with the file where it says what is wrong with one.
+    pub(super) fn of(self, path: &Path) -> Self {
+        let of = |what: String| format!("{what} ({})", path.display());
+        match self {
+            ArchiveError::Corrupt(what) => ArchiveError::Corrupt(of(what)),
+            ArchiveError::Full(what) => ArchiveError::Full(of(what)),
+            ArchiveError::Busy(what) => ArchiveError::Busy(of(what)),
+            other => other,
+        }
+    }
+
     /// Whether the same call may succeed later.
     pub fn is_retryable(&self) -> bool {
         matches!(self, ArchiveError::Full(_) | ArchiveError::Busy(_))

@@ -60,7 +60,7 @@ impl Archive {
     /// Damage that shows only when the whole file is read is found by
     /// [`Archive::check`], or when the row is read.
     pub fn open(path: &Path, journal: Uuid, partitions: u32) -> Result<Archive, ArchiveError> {
-        schema::open(path, journal, partitions)?;
+        schema::open(path, journal, partitions).map_err(|error| error.of(path))?;
         Ok(Archive {
             place: Place::File(path.to_owned()),
             partitions,

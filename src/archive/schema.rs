@@ -8,7 +8,7 @@ use std::{path::Path, time::Duration};
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use uuid::Uuid;
 
-use super::ArchiveError;
+use super::{ArchiveError, writer::Marks};
 
 /// Version of the tables, in `user_version`.
 const VERSION: i64 = 1;
@@ -203,6 +203,9 @@ fn check(db: &Connection, path: &Path, journal: Uuid, partitions: u32) -> Result
             found: of,
             wanted: partitions,
         });
+    }
+    for partition in 0..partitions {
+        Marks::read(db, partition)?;
     }
     Ok(())
 }
