@@ -167,9 +167,7 @@ impl Node {
         &self,
         ask: impl FnOnce(&Reader) -> Result<T, ArchiveError> + Send + 'static,
     ) -> Result<T, NodeError> {
-        let readers = self.0.readers.clone();
-        let answer = tokio::task::spawn_blocking(move || readers.with(ask)).await;
-        match answer {
+        match self.0.readers.ask(ask).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(error @ ArchiveError::Trimmed { .. })) => {
                 Err(NodeError::ResumeOutOfRange(error.to_string()))
