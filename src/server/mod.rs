@@ -17,6 +17,7 @@ use std::{
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 use tonic::transport::Server;
 use tonic_health::{ServingStatus, server::HealthReporter};
+use tower::util::MapResponseLayer;
 
 use crate::{
     clock::SystemClock,
@@ -115,6 +116,7 @@ pub async fn start(
         .http2_max_header_list_size(header_list)
         .http2_max_pending_accept_reset_streams(Some(settings.max_pending_reset_streams))
         .http2_max_local_error_reset_streams(Some(settings.max_error_reset_streams))
+        .layer(MapResponseLayer::new(services::unread_response))
         .layer(TestHeadersLayer::new(clock))
         .add_routes(routes.routes())
         .serve_with_incoming_shutdown(

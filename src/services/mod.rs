@@ -2,6 +2,7 @@
 //! back. They know no store and no journal. Errors become statuses in one file,
 //! `status`.
 
+mod bad_request;
 mod case;
 mod execution;
 mod fields;
@@ -22,6 +23,8 @@ use crate::{
         report_service_server::ReportServiceServer, signal_service_server::SignalServiceServer,
     },
 };
+
+pub use status::unread_response;
 
 /// A stream of messages to a client.
 type Stream<T> = Pin<Box<dyn tokio_stream::Stream<Item = Result<T, Status>> + Send>>;

@@ -89,6 +89,7 @@ async fn read(
             Some(Ok(())) => return,
             Some(Err(status)) => {
                 // The acknowledgements of what came before go first.
+                let status = status::unread(&status).unwrap_or(status);
                 let _ = portions.send(Err(status)).await;
                 return;
             }

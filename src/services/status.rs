@@ -3,10 +3,12 @@
 
 use std::time::Duration;
 
-use tonic::{Code, Status};
+use tonic::{Code, Status, body::Body};
 use tonic_types::{ErrorDetails, StatusExt};
 
 use crate::{convert::Violations, node::NodeError, pb::v1::ErrorReason};
+
+use super::bad_request;
 
 /// Domain of the reasons.
 const DOMAIN: &str = "livecheck";
@@ -43,36 +45,63 @@ fn classify(error: &NodeError) -> (Code, ErrorReason) {
 impl From<NodeError> for Status {
     fn from(error: NodeError) -> Self {
         let (code, reason) = classify(&error);
-        let reason = reason_name(reason);
-        let mut details = ErrorDetails::new();
-        details.set_error_info(reason, DOMAIN, std::collections::HashMap::new());
+        let mut details = details_of(reason);
         if let NodeError::Invalid(violations) = &error {
-            for violation in violations.iter() {
-                details.add_bad_request_violation(&violation.field, &violation.description);
-            }
+            details.set_bad_request(bad_request::details(violations));
         }
         if code == Code::ResourceExhausted {
             details.set_retry_info(Some(RETRY_AFTER));
         }
-        let message = match code {
-            Code::Internal => {
+        let message = match &error {
+            NodeError::Internal(_) => {
                 tracing::error!(%error, "a call failed because of a defect");
                 "a defect of the server, described in its log".to_owned()
             }
-            Code::InvalidArgument | Code::ResourceExhausted => {
-                tracing::debug!(%error, reason, "a call was refused");
-                error.to_string()
-            }
+            NodeError::Invalid(violations) => bad_request::text(violations),
             _ => error.to_string(),
         };
-        Status::with_error_details(code, cut(message), details)
+        if matches!(code, Code::InvalidArgument | Code::ResourceExhausted) {
+            tracing::debug!(%error, ?reason, "a call was refused");
+        }
+        Status::with_error_details(code, bad_request::cut(message), details)
     }
 }
 
 /// The code, reason and text of an error, for a rejection within a stream.
 pub(super) fn rejection(error: &NodeError) -> (Code, &'static str, String) {
     let (code, reason) = classify(error);
-    (code, reason_name(reason), cut(error.to_string()))
+    let text = bad_request::cut(error.to_string());
+    (code, reason_name(reason), text)
+}
+
+/// The status of a request that could not be read, in place of tonic's, which
+/// blames the server or a range; `None` for any other status.
+pub(super) fn unread(status: &Status) -> Option<Status> {
+    let (code, reason) = match status.code() {
+        _ if !status.details().is_empty() => return None,
+        Code::Internal => (Code::InvalidArgument, ErrorReason::MalformedMessage),
+        Code::OutOfRange => (Code::ResourceExhausted, ErrorReason::MessageTooLarge),
+        _ => return None,
+    };
+    let message = bad_request::cut(status.message().to_owned());
+    Some(Status::with_error_details(
+        code,
+        message,
+        details_of(reason),
+    ))
+}
+
+/// Says of a call that could not be read whose fault it is. Its answer has the
+/// status in its headers, as it was refused before it was served.
+pub fn unread_response(mut response: http::Response<Body>) -> http::Response<Body> {
+    let headers = response.headers_mut();
+    if headers.contains_key(Status::GRPC_STATUS)
+        && let Some(status) = Status::from_header_map(headers).as_ref().and_then(unread)
+    {
+        // A status without metadata can be written.
+        let _ = status.add_header(headers);
+    }
+    response
 }
 
 /// The status of a request with fields that are wrong.
@@ -80,21 +109,12 @@ pub(super) fn invalid(violations: Violations) -> Status {
     NodeError::Invalid(violations).into()
 }
 
+fn details_of(reason: ErrorReason) -> ErrorDetails {
+    let none = std::collections::HashMap::new();
+    ErrorDetails::with_error_info(reason_name(reason), DOMAIN, none)
+}
+
 fn reason_name(reason: ErrorReason) -> &'static str {
     let name = reason.as_str_name();
     name.strip_prefix("ERROR_REASON_").unwrap_or(name)
-}
-
-/// A status travels in a header, percent-encoded: its text has to be short.
-fn cut(mut text: String) -> String {
-    const MAX_BYTES: usize = 2048;
-    if text.len() > MAX_BYTES {
-        let mut end = MAX_BYTES;
-        while !text.is_char_boundary(end) {
-            end -= 1;
-        }
-        text.truncate(end);
-        text.push('…');
-    }
-    text
 }
