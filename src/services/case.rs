@@ -3,7 +3,7 @@
 use tonic::{Request, Response, Status};
 
 use crate::{
-    convert::case::case_to_pb,
+    convert::{Violations, case::case_to_pb, names::check_case_name},
     engine::ApplyOutcome,
     node::{CaseStatus, Node},
     pb::v1::{
@@ -15,6 +15,7 @@ use crate::{
 
 use super::{
     Stream, fields,
+    status::invalid,
     watch::{Watch, watch},
 };
 
@@ -52,6 +53,7 @@ impl CaseService for Cases {
         request: Request<GetCaseRequest>,
     ) -> Result<Response<GetCaseResponse>, Status> {
         let GetCaseRequest { name } = request.into_inner();
+        check_name(&name)?;
         let status = self.node.case_status(&name)?;
         Ok(Response::new(status_to_pb(&status)))
     }
@@ -77,6 +79,7 @@ impl CaseService for Cases {
         request: Request<DeleteCaseRequest>,
     ) -> Result<Response<DeleteCaseResponse>, Status> {
         let DeleteCaseRequest { name } = request.into_inner();
+        check_name(&name)?;
         self.node.delete_case(&name).await?;
         Ok(Response::new(DeleteCaseResponse {}))
     }
@@ -121,6 +124,12 @@ impl Watch for CaseWatch {
             resume_token: self.0.token(),
         }
     }
+}
+
+fn check_name(name: &str) -> Result<(), Status> {
+    let mut bad = Violations::new();
+    check_case_name(name, &mut bad.field("name"));
+    bad.finish(Some(())).map_err(invalid)
 }
 
 fn status_to_pb(status: &CaseStatus) -> GetCaseResponse {

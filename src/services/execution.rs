@@ -84,13 +84,14 @@ impl ExecutionService for Executions {
             page_token,
         } = request.into_inner();
         let mut bad = Violations::new();
+        let case_name = fields::read_case_name(case_name, &mut bad);
         let states = fields::read_states(&states, &mut bad);
         let since = fields::read_time("since", since, &mut bad);
         let until = fields::read_time("until", until, &mut bad);
         let size = fields::read_page_size(page_size, &mut bad);
         let read = (|| {
             let filter = ExecutionFilter {
-                case_name: fields::given(case_name),
+                case_name: case_name?,
                 states: states?,
                 since: since?,
                 until: until?,
@@ -116,8 +117,8 @@ impl ExecutionService for Executions {
             reason,
         } = request.into_inner();
         let mut bad = Violations::new();
-        check_length(&reason, MAX_REASON_BYTES, &mut bad.field("reason"));
         check_execution_fields(&case_name, &id, &mut bad);
+        check_length(&reason, MAX_REASON_BYTES, &mut bad.field("reason"));
         bad.finish(Some(())).map_err(invalid)?;
         let view = self.node.cancel(&case_name, &id, reason).await?;
         Ok(Response::new(CancelExecutionResponse {

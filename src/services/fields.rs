@@ -8,6 +8,7 @@ use crate::{
     convert::{
         Violations,
         models::state_from_pb,
+        names::check_case_name,
         time::{duration_from_pb, time_from_pb},
     },
     model::{State, Time},
@@ -87,6 +88,15 @@ pub(super) fn read_wait(
         return None;
     }
     Some(Some(wait))
+}
+
+/// Reads the name of a case that may be left out; the outer `None` is a
+/// violation.
+pub(super) fn read_case_name(name: String, bad: &mut Violations) -> Option<Option<String>> {
+    match given(name) {
+        Some(name) if !check_case_name(&name, &mut bad.field("case_name")) => None,
+        name => Some(name),
+    }
 }
 
 /// An empty text is none.

@@ -62,13 +62,14 @@ impl ReportService for Reports {
             page_token,
         } = request.into_inner();
         let mut bad = Violations::new();
+        let case_name = fields::read_case_name(case_name, &mut bad);
         let states = fields::read_states(&states, &mut bad);
         let since = fields::read_time("since", since, &mut bad);
         let until = fields::read_time("until", until, &mut bad);
         let size = fields::read_page_size(page_size, &mut bad);
         let read = (|| {
             let filter = ReportFilter {
-                case_name: fields::given(case_name),
+                case_name: case_name?,
                 states: states?,
                 ok,
                 since: since?,
@@ -97,15 +98,18 @@ impl ReportService for Reports {
             resume_token,
         } = request.into_inner();
         let mut bad = Violations::new();
+        let case_name = fields::read_case_name(case_name, &mut bad);
         let states = fields::read_states(&states, &mut bad);
-        let states = bad.finish(states).map_err(invalid)?;
-        let filter = ReportFilter {
-            case_name: fields::given(case_name),
-            states,
-            ok,
-            since: None,
-            until: None,
-        };
+        let read = (|| {
+            Some(ReportFilter {
+                case_name: case_name?,
+                states: states?,
+                ok,
+                since: None,
+                until: None,
+            })
+        })();
+        let filter = bad.finish(read).map_err(invalid)?;
         let reports = self.node.watch_reports(filter, &resume_token).await?;
         Ok(Response::new(watch(ReportWatch(reports))))
     }

@@ -7,7 +7,7 @@ use tonic::{Request, Response, Status, Streaming};
 use crate::{
     convert::{
         Violations,
-        models::{SentSignal, outcome_to_pb, received_to_pb, signal_event_to_pb},
+        models::{About, SentSignal, outcome_to_pb, received_to_pb, signal_event_to_pb},
         names::{check_case_name, check_id, check_signal_name},
         time::{duration_to_pb, time_to_pb},
         value::{Limits, json_from_pb},
@@ -118,7 +118,7 @@ impl Signals {
         let current = request.extensions().get::<CurrentTest>().cloned();
         let SendSignalRequest { event, signal_id } = request.into_inner();
         let sent = SentSignal::from_pb(event, signal_id).map_err(invalid)?;
-        let signal = address(sent, current.as_ref())?;
+        let signal = address(sent, current.as_ref());
         Ok(signal.map(|signal| self.node.signal(signal)).transpose()?)
     }
 }
@@ -152,20 +152,15 @@ impl Watch for SignalWatch {
 
 /// Fills in case and key from the current test, as far as it is meant: `None`
 /// for a signal that belongs to no test.
-fn address(sent: SentSignal, current: Option<&CurrentTest>) -> Result<Option<Signalled>, Status> {
-    let (case_name, key) = (sent.case_name.clone(), sent.key.clone());
-    match (case_name, key, current) {
-        (Some(case_name), Some(key), _) => Ok(Some(sent.addressed(case_name, key))),
-        (None, Some(_), _) => Err(fields::one(
-            "event.case_name",
-            "must be set: a key says nothing without its case",
-        )),
-        (case_name, None, Some(test)) if is_meant(case_name.as_deref(), test) => {
-            let key = Json::from(test.id());
-            Ok(Some(sent.addressed(test.case_name().to_owned(), key)))
-        }
-        (_, None, _) => Ok(None),
-    }
+fn address(mut sent: SentSignal, current: Option<&CurrentTest>) -> Option<Signalled> {
+    let case_name = match std::mem::replace(&mut sent.about, About::Nothing) {
+        About::Key(case_name, key) => return Some(sent.addressed(case_name, key)),
+        About::Case(case_name) => Some(case_name),
+        About::Nothing => None,
+    };
+    let test = current.filter(|test| is_meant(case_name.as_deref(), test))?;
+    let key = Json::from(test.id());
+    Some(sent.addressed(test.case_name().to_owned(), key))
 }
 
 /// Whether a call that names no key, and perhaps a case, belongs to a test.
@@ -188,46 +183,39 @@ fn read_wait(request: WaitSignalRequest, current: Option<&CurrentTest>) -> Resul
         timeout,
     } = request;
     let mut bad = Violations::new();
-    let named = fields::given(case_name);
-    let mut passes = check_signal_name(&signal_name, &mut bad.field("signal_name"));
-    if let Some(name) = &named {
-        passes &= check_case_name(name, &mut bad.field("case_name"));
+    let case_name = fields::given(case_name);
+    if let Some(name) = &case_name {
+        check_case_name(name, &mut bad.field("case_name"));
     }
+    check_signal_name(&signal_name, &mut bad.field("signal_name"));
     let key = json_from_pb(key, Limits::KEY, &mut bad.field("key"));
     let timeout = fields::read_wait("timeout", timeout, &mut bad);
     if timeout == Some(Some(Duration::ZERO)) {
         bad.add_to("timeout", "must be more than zero; leave it out for 30 s");
     }
-    let meant = current.filter(|test| is_meant(named.as_deref(), test));
+
+    let has_key = key != Some(Json::Null);
+    let meant = current.filter(|test| !has_key && is_meant(case_name.as_deref(), test));
+    if has_key && case_name.is_none() {
+        let text = "must be set: a key says nothing without its case";
+        bad.add_to("case_name", text);
+    }
+    if !has_key && meant.is_none() {
+        let text = "must be set, as the call carries no test of this case";
+        bad.add_to("key", text);
+        if case_name.is_none() {
+            bad.add_to("case_name", "must be set, as the call carries no test");
+        }
+    }
+    let key = key.map(|key| meant.map_or(key, |test| Json::from(test.id())));
+    let case_name = case_name.or_else(|| meant.map(|test| test.case_name().to_owned()));
     let read = (|| {
-        let (case_name, key) = match (named, key?, meant) {
-            (named, Json::Null, Some(test)) => {
-                let case_name = named.unwrap_or_else(|| test.case_name().to_owned());
-                (case_name, Json::from(test.id()))
-            }
-            (Some(case_name), key, _) if !key.is_null() => (case_name, key),
-            (None, key, _) if !key.is_null() => {
-                bad.add_to(
-                    "case_name",
-                    "must be set: a key says nothing without its case",
-                );
-                return None;
-            }
-            _ => {
-                bad.add_to(
-                    "key",
-                    "must be set, as the call carries no test of this case",
-                );
-                return None;
-            }
-        };
         Some(Wanted {
-            case_name,
+            case_name: case_name?,
             signal_name,
-            key,
+            key: key?,
             timeout: timeout?.unwrap_or(DEFAULT_WAIT),
         })
     })();
-    let read = read.filter(|_| passes);
     bad.finish(read).map_err(invalid)
 }

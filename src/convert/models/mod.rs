@@ -14,7 +14,7 @@ pub use execution::{
 };
 pub use report::{report_from_pb, report_to_pb};
 pub use signal::{
-    SentSignal, received_from_pb, received_to_pb, signal_event_from_pb, signal_event_to_pb,
+    About, SentSignal, received_from_pb, received_to_pb, signal_event_from_pb, signal_event_to_pb,
 };
 pub use state::{outcome_from_pb, outcome_to_pb, state_from_pb, state_to_pb, states_from_pb};
 

@@ -12,20 +12,29 @@ use crate::{
     pb::v1,
 };
 
-/// A signal as a client sends it, within all limits. Case and key may still be
-/// missing: on a unary call the current test gives them.
+/// A signal as a client sends it, within all limits.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SentSignal {
     /// Name of the signal.
     pub signal_name: String,
-    /// Name of the case, if given.
-    pub case_name: Option<String>,
-    /// What it is about, if given; never null.
-    pub key: Option<Json>,
+    /// What it names of where it belongs.
+    pub about: About,
     /// What its sender has to say.
     pub value: Json,
     /// Identity that its sender gave it; empty if none.
     pub signal_id: String,
+}
+
+/// Where a signal belongs, as far as it says so itself. On a unary call the
+/// current test gives the rest.
+#[derive(Clone, Debug, PartialEq)]
+pub enum About {
+    /// To nothing that it names.
+    Nothing,
+    /// To this case.
+    Case(String),
+    /// To this case, under this key, which is not null.
+    Key(String, Json),
 }
 
 impl SentSignal {
@@ -35,7 +44,7 @@ impl SentSignal {
         signal_id: String,
     ) -> Result<SentSignal, Violations> {
         let mut bad = Violations::new();
-        let sent = Self::read(event, signal_id, &mut bad);
+        let sent = Self::read(event, signal_id, false, &mut bad);
         bad.finish(sent)
     }
 
@@ -46,20 +55,14 @@ impl SentSignal {
         signal_id: String,
     ) -> Result<Signalled, Violations> {
         let mut bad = Violations::new();
-        let signalled = Self::read(event, signal_id, &mut bad).and_then(|mut sent| {
-            let mut bad = bad.field("event");
-            if sent.case_name.is_none() {
-                bad.add_to(
-                    "case_name",
-                    "must be set: items of a stream name their case",
-                );
-            }
-            if sent.key.is_none() {
-                bad.add_to("key", "must be set: items of a stream name their key");
-            }
-            let (case_name, key) = (sent.case_name.take()?, sent.key.take()?);
-            Some(sent.addressed(case_name, key))
-        });
+        let sent = Self::read(event, signal_id, true, &mut bad);
+        let signalled =
+            sent.and_then(
+                |mut sent| match std::mem::replace(&mut sent.about, About::Nothing) {
+                    About::Key(case_name, key) => Some(sent.addressed(case_name, key)),
+                    About::Nothing | About::Case(_) => None,
+                },
+            );
         bad.finish(signalled)
     }
 
@@ -76,9 +79,11 @@ impl SentSignal {
         }
     }
 
+    /// Reads a signal; `whole` if it must name its case and key.
     fn read(
         event: Option<v1::SignalEvent>,
         signal_id: String,
+        whole: bool,
         bad: &mut Violations,
     ) -> Option<SentSignal> {
         let id_passes = check_signal_id(&signal_id, &mut bad.field("signal_id"));
@@ -91,17 +96,38 @@ impl SentSignal {
         } = required(event, &mut bad, |event, _| Some(event))?;
 
         let name_passes = check_signal_name(&signal_name, &mut bad.field("signal_name"));
-        let case_name = Some(case_name).filter(|name| !name.is_empty());
-        let case_passes = case_name
-            .as_deref()
-            .is_none_or(|name| check_case_name(name, &mut bad.field("case_name")));
         let key = json_from_pb(key, Limits::KEY, &mut bad.field("key"));
+        let has_key = key != Some(Json::Null);
+        let case_passes = if !case_name.is_empty() {
+            check_case_name(&case_name, &mut bad.field("case_name"))
+        } else if whole {
+            bad.add_to(
+                "case_name",
+                "must be set: items of a stream name their case",
+            );
+            false
+        } else if has_key {
+            bad.add_to(
+                "case_name",
+                "must be set: a key says nothing without its case",
+            );
+            false
+        } else {
+            true
+        };
+        if whole && !has_key {
+            bad.add_to("key", "must be set: items of a stream name their key");
+        }
         let value = json_from_pb(value, Limits::VALUE, &mut bad.field("value"));
 
+        let about = match (case_name, key?) {
+            (case_name, Json::Null) if case_name.is_empty() => About::Nothing,
+            (case_name, Json::Null) => About::Case(case_name),
+            (case_name, key) => About::Key(case_name, key),
+        };
         let sent = SentSignal {
             signal_name,
-            case_name,
-            key: Some(key?).filter(|key| !key.is_null()),
+            about,
             value: value?,
             signal_id,
         };
@@ -220,13 +246,12 @@ mod tests {
             String::new(),
         )
         .unwrap();
-        assert_eq!(sent.case_name, None);
-        assert_eq!(sent.key, None);
+        assert_eq!(sent.about, About::Nothing);
         assert_eq!(sent.value, Json::Null);
 
         let sent = SentSignal::from_pb(Some(event("s", "c", &Json::Null, &json!(1.0))), "x".into())
             .unwrap();
-        assert_eq!(sent.key, None);
+        assert_eq!(sent.about, About::Case("c".into()));
         assert_eq!(
             sent.addressed("c".into(), json!("k")),
             Signalled {
@@ -252,9 +277,9 @@ mod tests {
                 "signal_id: is 257 bytes long; at most 256; \
                  event.signal_name: \"a b\" must be made of ASCII letters, digits, '_', '.' \
                  and '-'; \
-                 event.case_name: \"c\\n\" must be printable, but has '\\n' in it; \
                  event.key: has the number 1e300 in it, which is beyond ±(2^53 − 1), where \
                  different numbers become the same; send it as a string; \
+                 event.case_name: \"c\\n\" must be printable, but has '\\n' in it; \
                  event.value: is too large; at most 65536 bytes as JSON"
                     .to_owned(),
             ),
