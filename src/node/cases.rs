@@ -84,6 +84,7 @@ impl Node {
         validate_only: bool,
     ) -> Result<(Arc<Case>, ApplyOutcome), NodeError> {
         let case = self.compiled(case).await?;
+        let (_place, creating) = self.0.creating.take();
         let current = self.case(&case.name).ok();
         let outcome = match &current {
             None => {
@@ -92,7 +93,7 @@ impl Node {
                     .map(|one| one.lock().engine.cases().count())
                     .sum();
                 let max = self.options().max_cases;
-                if count >= max {
+                if count + creating >= max {
                     return Err(NodeError::TooManyCases(max));
                 }
                 ApplyOutcome::Created

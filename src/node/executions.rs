@@ -13,6 +13,7 @@ use crate::{
 use super::{
     Node, NodeError,
     feed::{ExecutionKey, Watcher},
+    places::Place,
 };
 
 /// A submission as it is asked for.
@@ -68,7 +69,7 @@ impl Node {
         if !always && !is_sampled(&submission.id, case.sampled_share()) {
             return Ok(None);
         }
-        self.admit_execution()?;
+        let _place = self.admit_execution()?;
 
         let event = Event::Submitted(submission.clone());
         match self.append(&case_name, event).answer().await? {
@@ -118,7 +119,6 @@ impl Node {
         case_name: &str,
         id: &str,
     ) -> Result<(ExecutionView, Option<(Watcher, super::Permit)>), NodeError> {
-        let permit = self.permit()?;
         let partition = self.partition(case_name);
         let live = {
             let state = partition.lock();
@@ -127,7 +127,7 @@ impl Node {
             live.map(|(view, _)| (view, partition.feed.watch_execution(key)))
         };
         if let Some((view, watcher)) = live {
-            return Ok((view, Some((watcher, permit))));
+            return Ok((view, Some((watcher, self.permit()?))));
         }
         let found = self.find_existing(case_name, id).await?;
         Ok((found.into_view(), None))
@@ -216,8 +216,9 @@ impl Node {
         Ok(Some(Found::Finished(finished)))
     }
 
-    fn admit_execution(&self) -> Result<(), NodeError> {
+    fn admit_execution(&self) -> Result<Place<'_>, NodeError> {
         let options = self.options();
+        let (place, submitting) = self.0.submitting.take();
         let (mut live, mut bytes, mut backlog) = (0, 0, 0);
         for partition in self.partitions() {
             let state = partition.lock();
@@ -226,7 +227,7 @@ impl Node {
             drop(state);
             backlog += partition.backlog();
         }
-        if live >= options.max_live_executions {
+        if live + submitting >= options.max_live_executions {
             let text = format!("{live} executions are live, which is the limit");
             return Err(NodeError::TooManyExecutions(text));
         }
@@ -237,7 +238,7 @@ impl Node {
         if backlog >= options.archive_backlog_bytes {
             return Err(NodeError::ArchiveBehind);
         }
-        Ok(())
+        Ok(place)
     }
 }
 

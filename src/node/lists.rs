@@ -28,7 +28,7 @@ impl Node {
         page_token: &str,
     ) -> Result<(Vec<ExecutionView>, String), NodeError> {
         let request = token::request_checksum(&filter);
-        let after = token::read_page_token(page_token, request)?.map(|token| place(&token));
+        let after = self.read_place(page_token, request)?;
         // What finishes or is archived between the two looks is told once.
         let limit = page_size.saturating_add(1);
         let mut found = Vec::new();
@@ -94,7 +94,7 @@ impl Node {
         page_token: &str,
     ) -> Result<(Vec<TestReport>, String), NodeError> {
         let request = token::request_checksum(&filter);
-        let after = token::read_page_token(page_token, request)?.map(|token| place(&token));
+        let after = self.read_place(page_token, request)?;
         let limit = page_size.saturating_add(1);
         let mut found = Vec::new();
         for partition in self.partitions() {
@@ -185,6 +185,23 @@ impl Node {
             *count = total.unwrap_or_default().max(*count);
         }
     }
+
+    /// The place behind which a page begins, which must be one that there can be.
+    fn read_place(&self, page_token: &str, request: u32) -> Result<Option<Place>, NodeError> {
+        let Some(token) = token::read_page_token(page_token, request)? else {
+            return Ok(None);
+        };
+        let time = Time::from_timestamp_micros(token.time_micros);
+        let mut partitions = self.partitions();
+        let partition = partitions.find(|one| one.number == token.partition);
+        let reached = partition.map(|one| one.lock().engine.position());
+        match (time, reached) {
+            (Some(time), Some(reached)) if token.position <= reached => {
+                Ok(Some((time, token.partition, token.position)))
+            }
+            _ => Err(NodeError::InvalidPageToken),
+        }
+    }
 }
 
 /// A page of the live executions of a partition.
@@ -265,11 +282,6 @@ impl CaseChanges {
 /// Place of an item in a list, which has the newest first: its sort time,
 /// partition and position.
 type Place = (Time, u32, Position);
-
-fn place(token: &pb::PageToken) -> Place {
-    let time = Time::from_timestamp_micros(token.time_micros).unwrap_or_default();
-    (time, token.partition, token.position)
-}
 
 /// Whether a place comes after the one that was told last.
 fn comes(place: Place, after: Option<Place>) -> bool {

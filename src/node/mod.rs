@@ -15,6 +15,7 @@ mod lists;
 mod open;
 mod options;
 mod partition;
+mod places;
 mod readers;
 mod reply;
 mod reports;
@@ -51,6 +52,7 @@ pub use reports::ReportStream;
 pub use signals::{ArrivedSignal, BatchAnswer, TakenSignal};
 
 use partition::Partition;
+use places::Places;
 use readers::Readers;
 
 /// So many facts of calls go to the journal at once, whether more come or not.
@@ -69,6 +71,9 @@ struct Inner {
     waiters: Arc<Semaphore>,
     /// Cases that may be compiled at once.
     compilers: Semaphore,
+    /// Executions and cases on their way to the journal.
+    submitting: Places,
+    creating: Places,
     closing: watch::Sender<bool>,
 }
 
@@ -84,8 +89,12 @@ impl Node {
         self.0.clock.wall()
     }
 
-    /// A place among those who wait or watch.
+    /// A place among those who wait or watch. Who asks for it after registering
+    /// with the feed is told of the node's end, or refused here.
     pub fn permit(&self) -> Result<Permit, NodeError> {
+        if *self.0.closing.borrow() {
+            return Err(NodeError::ShuttingDown);
+        }
         let place = Arc::clone(&self.0.waiters).try_acquire_owned();
         let place = place.map_err(|_| NodeError::TooManyWaiters(self.0.options.max_waiters))?;
         Ok(Permit { _place: place })

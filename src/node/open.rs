@@ -27,6 +27,7 @@ use super::{
     archiver::{Archiver, Closing},
     fold::Folder,
     partition::Partition,
+    places::Places,
     readers::Readers,
     reply::{self, Answers},
     ticker,
@@ -204,6 +205,8 @@ fn run(
             options.max_waiters.min(Semaphore::MAX_PERMITS),
         )),
         compilers: Semaphore::new(COMPILERS),
+        submitting: Places::default(),
+        creating: Places::default(),
         closing: watch::Sender::new(false),
         options: options.clone(),
     }));

@@ -161,9 +161,9 @@ impl Node {
     /// The signals of a case as they come.
     pub fn watch_case_signals(&self, case_name: &str) -> Result<(Watcher, Permit), NodeError> {
         self.case(case_name)?;
-        let permit = self.permit()?;
         let partition = self.partition(case_name);
-        Ok((partition.feed.watch_case(case_name.to_owned()), permit))
+        let watcher = partition.feed.watch_case(case_name.to_owned());
+        Ok((watcher, self.permit()?))
     }
 
     async fn concluded_signal(

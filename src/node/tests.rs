@@ -91,7 +91,13 @@ impl Site {
             },
             signal_id: String::new(),
         };
-        self.node().signal(signal).await.unwrap().0
+        self.node()
+            .signal(signal)
+            .unwrap()
+            .outcome()
+            .await
+            .unwrap()
+            .0
     }
 
     /// Submits an execution and lets it pass.

@@ -48,7 +48,8 @@ pub(super) fn watch<W: Watch>(mut watch: W) -> Stream<W::Item> {
                 Err(_) => vec![Ok(watch.checkpoint())],
                 Ok(Ok(Some(items))) => items.into_iter().map(Ok).collect(),
                 Ok(Ok(None)) => return,
-                Ok(Err(status)) => vec![Err(status)],
+                // What the watch has gone past without a word is not lost either.
+                Ok(Err(status)) => vec![Ok(watch.checkpoint()), Err(status)],
             };
             for item in items {
                 let ends = item.is_err();
