@@ -8,6 +8,7 @@ use std::{
         mpsc,
     },
     thread::Thread,
+    time::{Duration, Instant},
 };
 
 use crate::{
@@ -24,8 +25,10 @@ use super::{
     reply::{Answers, Reply},
 };
 
-/// Records folded under one lock: so long may a question have to wait.
+/// Records folded under one lock: so long may a question have to wait,
 const CHUNK: usize = 64;
+/// or so long, when contracts make much work.
+const LOCKED_FOR: Duration = Duration::from_millis(5);
 
 /// What the fold thread works with.
 pub(super) struct Folder {
@@ -72,6 +75,7 @@ impl Folder {
         let mut verdicts = Vec::new();
         let partition = Arc::clone(&self.partition);
         let mut state = partition.lock();
+        let locked = Instant::now();
         for Delivered { record, ticket } in records {
             let position = record.position;
             let answer = state.engine.fold(record, &self.recorded, &mut self.effects);
@@ -83,6 +87,9 @@ impl Folder {
             }
             if position == self.replay_to {
                 self.recorded = Recorded::default();
+            }
+            if locked.elapsed() > LOCKED_FOR {
+                break;
             }
         }
         let due = state.engine.tick_due();
