@@ -1,0 +1,13 @@
+//! The public API as a client meets it: a real server on a port, in the test's
+//! own process.
+
+mod expressions;
+mod given;
+mod headers;
+mod pages;
+mod raw;
+mod refusal;
+mod refusals;
+mod server;
+mod values;
+mod wire;
