@@ -4,10 +4,12 @@
 mod expressions;
 mod given;
 mod headers;
+mod limits;
 mod pages;
 mod raw;
 mod refusal;
 mod refusals;
 mod server;
+mod signals;
 mod values;
 mod wire;
