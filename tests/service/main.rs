@@ -11,5 +11,8 @@ mod refusal;
 mod refusals;
 mod server;
 mod signals;
+mod streams;
+mod tokens;
 mod values;
+mod watches;
 mod wire;
