@@ -1,6 +1,7 @@
 //! The public API as a client meets it: a real server on a port, in the test's
 //! own process.
 
+mod drain;
 mod expressions;
 mod given;
 mod headers;
@@ -14,5 +15,6 @@ mod signals;
 mod streams;
 mod tokens;
 mod values;
+mod wall_clock;
 mod watches;
 mod wire;
