@@ -239,6 +239,26 @@ impl Reading {
     }
 }
 
+/// Length of a value as a message, in bytes, or a little more.
+pub fn message_len(json: &Json) -> usize {
+    /// Tags and lengths around a text, a list or an object.
+    const FRAMES: usize = 12;
+    match json {
+        Json::Null | Json::Bool(_) | Json::Number(_) => FRAMES,
+        Json::String(text) => FRAMES + text.len(),
+        Json::Array(items) => FRAMES + items.iter().map(message_len).sum::<usize>(),
+        Json::Object(fields) => FRAMES + object_len(fields),
+    }
+}
+
+/// Length of the fields of an object as a message, in bytes, or a little more.
+pub fn object_len(fields: &serde_json::Map<String, Json>) -> usize {
+    const FRAMES: usize = 8;
+    let fields = fields.iter();
+    let lens = fields.map(|(name, value)| FRAMES + name.len() + message_len(value));
+    lens.sum()
+}
+
 /// Length of a value as compact JSON, in bytes.
 pub fn json_len(json: &Json) -> usize {
     struct Counter(usize);
@@ -398,6 +418,8 @@ mod tests {
             let read = reading.value(json_to_pb(&json), MAX_DEPTH).unwrap();
             prop_assert!(reading.at_least <= json_len(&read));
             prop_assert!(json_len(&read) <= reading.at_most);
+            let message = prost::Message::encoded_len(&json_to_pb(&json));
+            prop_assert!(message <= message_len(&json), "{}", message);
             prop_assert_eq!(read, json);
         }
 

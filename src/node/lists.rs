@@ -5,12 +5,12 @@ use std::collections::{HashMap, VecDeque};
 use crate::{
     archive::{ExecutionCursor, ExecutionFilter, Finished, ReportCursor, ReportFilter},
     model::{CaseChange, ExecutionView, Position, State, TestReport, Time},
-    pb::storage as pb,
 };
 
 use super::{
     Node, NodeError, Permit,
     feed::ExecutionKey,
+    page::{Page, Place, report_bytes, view_bytes},
     partition,
     reports::{cursors, reach},
     token,
@@ -28,9 +28,22 @@ impl Node {
         page_token: &str,
     ) -> Result<(Vec<ExecutionView>, String), NodeError> {
         let request = token::request_checksum(&filter);
-        let after = self.read_place(page_token, request)?;
+        let mut page = Page::new(self.read_place(page_token, request)?, page_size);
+        while let Some(limit) = page.wants() {
+            let found = self.executions_after(&filter, page.after, limit).await?;
+            page.add(found, view_bytes);
+        }
+        Ok(page.finish(request))
+    }
+
+    /// Executions behind a place, live and finished.
+    async fn executions_after(
+        &self,
+        filter: &ExecutionFilter,
+        after: Option<Place>,
+        limit: usize,
+    ) -> Result<Vec<(Place, ExecutionView)>, NodeError> {
         // What finishes or is archived between the two looks is told once.
-        let limit = page_size.saturating_add(1);
         let mut found = Vec::new();
         let mut late = HashMap::new();
         for partition in self.partitions() {
@@ -38,7 +51,7 @@ impl Node {
             found.extend(live_executions(
                 &state,
                 partition.number,
-                &filter,
+                filter,
                 after,
                 limit,
             ));
@@ -55,6 +68,7 @@ impl Node {
             );
             late.extend(state.unarchived.all_late(filter.case_name.as_deref()));
         }
+        let filter = filter.clone();
         let finished = self
             .archived(move |archive| {
                 let after = after.map(|(timestamp, partition, execution)| ExecutionCursor {
@@ -80,10 +94,10 @@ impl Node {
             b.cmp(a).then(newer)
         });
         found.dedup_by(|(a, _), (b, _)| a == b);
-        let next = next_token(&mut found, page_size, request);
-        let mut views: Vec<_> = found.into_iter().map(|(_, view)| view).collect();
-        views.iter_mut().for_each(|view| self.count_late(view));
-        Ok((views, next))
+        found.truncate(limit);
+        let counted = found.iter_mut();
+        counted.for_each(|(_, view)| self.count_late(view));
+        Ok(found)
     }
 
     /// A page of reports, the newest first, and the token of the next one.
@@ -94,8 +108,21 @@ impl Node {
         page_token: &str,
     ) -> Result<(Vec<TestReport>, String), NodeError> {
         let request = token::request_checksum(&filter);
-        let after = self.read_place(page_token, request)?;
-        let limit = page_size.saturating_add(1);
+        let mut page = Page::new(self.read_place(page_token, request)?, page_size);
+        while let Some(limit) = page.wants() {
+            let found = self.reports_after(&filter, page.after, limit).await?;
+            page.add(found, report_bytes);
+        }
+        Ok(page.finish(request))
+    }
+
+    /// Reports behind a place, archived or not yet.
+    async fn reports_after(
+        &self,
+        filter: &ReportFilter,
+        after: Option<Place>,
+        limit: usize,
+    ) -> Result<Vec<(Place, TestReport)>, NodeError> {
         let mut found = Vec::new();
         for partition in self.partitions() {
             let state = partition.lock();
@@ -108,6 +135,7 @@ impl Node {
             let reports = unarchived.into_iter();
             found.extend(reports.filter_map(|(at, one)| Some((at, one.view.report.clone()?))));
         }
+        let filter = filter.clone();
         let archived = self
             .archived(move |archive| {
                 let after = after.map(|(concluded_at, partition, concluded)| ReportCursor {
@@ -125,8 +153,8 @@ impl Node {
         // What was archived between the two looks is in both.
         found.sort_by(|(a, _), (b, _)| b.cmp(a));
         found.dedup_by(|(a, _), (b, _)| a == b);
-        let next = next_token(&mut found, page_size, request);
-        Ok((found.into_iter().map(|(_, report)| report).collect(), next))
+        found.truncate(limit);
+        Ok(found)
     }
 
     /// The cases as they are and then their changes; only the changes from a
@@ -279,27 +307,7 @@ impl CaseChanges {
     }
 }
 
-/// Place of an item in a list, which has the newest first: its sort time,
-/// partition and position.
-type Place = (Time, u32, Position);
-
 /// Whether a place comes after the one that was told last.
 fn comes(place: Place, after: Option<Place>) -> bool {
     after.is_none_or(|after| place < after)
-}
-
-/// Cuts a list to a page; the token of the next one if there was more.
-fn next_token<T>(found: &mut Vec<(Place, T)>, page_size: usize, request: u32) -> String {
-    let more = found.len() > page_size;
-    found.truncate(page_size);
-    match found.last() {
-        Some(&((time, partition, position), _)) if more => token::page_token(&pb::PageToken {
-            request,
-            time_micros: time.timestamp_micros(),
-            partition,
-            position,
-            name: String::new(),
-        }),
-        _ => String::new(),
-    }
 }

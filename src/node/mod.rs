@@ -14,6 +14,7 @@ mod fold;
 mod lists;
 mod open;
 mod options;
+mod page;
 mod partition;
 mod places;
 mod readers;

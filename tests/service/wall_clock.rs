@@ -99,7 +99,9 @@ impl Stepped {
     }
 
     async fn close(self) {
-        let close = tokio::task::spawn_blocking(move || self.opened.close());
+        let close = tokio::task::spawn_blocking(move || {
+            self.opened.close(std::time::Instant::now() + DEADLINE)
+        });
         close.await.unwrap();
     }
 }

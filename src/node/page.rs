@@ -1,0 +1,163 @@
+//! A page of a list: as many items as were asked for, or as fit into a message
+//! that clients take.
+
+use crate::{
+    convert::value::{message_len, object_len},
+    model::{ExecutionView, Position, ReceivedSignal, TestExecution, TestReport, Time},
+    pb::storage as pb,
+};
+
+use super::token;
+
+/// Place of an item in a list, which has the newest first: its sort time,
+/// partition and position.
+pub(super) type Place = (Time, u32, Position);
+
+/// Most bytes of a page, about; clients take messages of 4 MiB. A single item
+/// may be larger.
+const PAGE_BYTES: usize = 1 << 20;
+/// Most items that are looked up at once.
+const PORTION: usize = 64;
+/// Bytes of an item beside what its senders put into it, about.
+const FRAME: usize = 512;
+
+/// A page in the making.
+pub(super) struct Page<T> {
+    items: Vec<T>,
+    /// Behind this place it goes on.
+    pub after: Option<Place>,
+    room: usize,
+    bytes: usize,
+    more: bool,
+    full: bool,
+}
+
+impl<T> Page<T> {
+    /// A page of at most `size` items behind a place.
+    pub(super) fn new(after: Option<Place>, size: usize) -> Page<T> {
+        Page {
+            items: Vec::new(),
+            after,
+            room: size,
+            bytes: PAGE_BYTES,
+            more: false,
+            full: false,
+        }
+    }
+
+    /// How many items to look up next, and one to see whether there are more.
+    pub(super) fn wants(&self) -> Option<usize> {
+        let wants = self.room.min(PORTION);
+        (wants > 0 && !self.full).then_some(wants + 1)
+    }
+
+    /// Adds what was found, when as many as wanted were looked up.
+    pub(super) fn add(&mut self, found: Vec<(Place, T)>, bytes: impl Fn(&T) -> usize) {
+        let wanted = self.wants().unwrap_or_default();
+        self.more = found.len() >= wanted;
+        self.full = !self.more;
+        for (place, item) in found.into_iter().take(wanted.saturating_sub(1)) {
+            let bytes = bytes(&item);
+            if bytes > self.bytes && !self.items.is_empty() {
+                (self.more, self.full) = (true, true);
+                return;
+            }
+            self.bytes = self.bytes.saturating_sub(bytes);
+            self.room -= 1;
+            self.after = Some(place);
+            self.items.push(item);
+        }
+    }
+
+    /// The items, and the token of the next page if there is one.
+    pub(super) fn finish(self, request: u32) -> (Vec<T>, String) {
+        let token = match self.after {
+            Some((time, partition, position)) if self.more => token::page_token(&pb::PageToken {
+                request,
+                time_micros: time.timestamp_micros(),
+                partition,
+                position,
+                name: String::new(),
+            }),
+            _ => String::new(),
+        };
+        (self.items, token)
+    }
+}
+
+/// Size of a report as a message, about.
+pub(super) fn report_bytes(report: &TestReport) -> usize {
+    let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+    let test = report.test.as_ref().map_or(0, test_bytes);
+    FRAME + test + text(&report.error) + text(&report.traceback)
+}
+
+/// Size of an execution as a message, about.
+pub(super) fn view_bytes(view: &ExecutionView) -> usize {
+    let signals = view.signals.iter().chain(&view.late_signals);
+    let signals: usize = signals.map(signal_bytes).sum();
+    let report = view.report.as_ref().map_or(0, report_bytes);
+    FRAME + test_bytes(&view.test) + signals + report
+}
+
+fn test_bytes(test: &TestExecution) -> usize {
+    let args: usize = test.test_args.iter().map(message_len).sum();
+    let labels = test.labels.iter();
+    let labels: usize = labels.map(|(name, text)| 8 + name.len() + text.len()).sum();
+    FRAME + args + object_len(&test.test_kwargs) + labels
+}
+
+fn signal_bytes(signal: &ReceivedSignal) -> usize {
+    FRAME + message_len(&signal.event.key) + message_len(&signal.event.value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Pages through numbers, each of `bytes`, of which there are `count`.
+    fn pages(count: u64, size: usize, bytes: usize) -> Vec<usize> {
+        let (mut lens, mut after) = (Vec::new(), None);
+        loop {
+            let mut page = Page::new(after, size);
+            while let Some(limit) = page.wants() {
+                let first = page.after.map_or(0, |(.., position)| position + 1);
+                let found = (first..count).take(limit);
+                let found = found.map(|n| ((Time::default(), 0, n), n)).collect();
+                page.add(found, |_| bytes);
+            }
+            after = page.after;
+            let (items, token) = page.finish(1);
+            let first = lens.iter().sum::<usize>() as u64;
+            let next = first + items.len() as u64;
+            assert_eq!(items, (first..next).collect::<Vec<_>>());
+            lens.push(items.len());
+            if token.is_empty() {
+                assert_eq!(next, count);
+                return lens;
+            }
+        }
+    }
+
+    #[test]
+    fn pages_are_as_long_as_asked_for_or_as_fits() {
+        for (count, size, bytes, expected) in [
+            (0, 50, 100, vec![0]),
+            (3, 50, 100, vec![3]),
+            (100, 50, 100, vec![50, 50]),
+            (101, 50, 100, vec![50, 50, 1]),
+            (300, 1000, 100, vec![300]),
+            (128, 128, 0, vec![128]),
+            (129, 128, 0, vec![128, 1]),
+            (7, 50, PAGE_BYTES / 3, vec![3, 3, 1]),
+            (3, 50, PAGE_BYTES + 1, vec![1, 1, 1]),
+            (3, 1, PAGE_BYTES, vec![1, 1, 1]),
+        ] {
+            assert_eq!(
+                pages(count, size, bytes),
+                expected,
+                "{count} {size} {bytes}"
+            );
+        }
+    }
+}
