@@ -112,7 +112,8 @@ fn describe(status: &Status) -> String {
     // Writing to a string cannot fail.
     let _ = write!(text, " ({})", code_name(status.code()));
     for bad in violations {
-        let separator = if bad.field.is_empty() { "" } else { ": " };
+        let alone = bad.field.is_empty() || bad.description.is_empty();
+        let separator = if alone { "" } else { ": " };
         let _ = write!(text, "\n  {}{separator}{}", bad.field, bad.description);
     }
     if let Some(delay) = details.retry_info().and_then(|info| info.retry_delay) {
