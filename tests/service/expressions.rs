@@ -1,14 +1,13 @@
 //! Expressions that mean harm: refused at apply with the place, or ended as
 //! ERROR, while others are served.
 
-use std::time::{Duration, Instant};
-
 use livecheck::pb::v1::{Case, GetCaseRequest, Signal, SignalOutcome, State};
 use serde_json::json;
+use tokio::time::timeout;
 use tonic::Code;
 
 use crate::{
-    given::{case, contract, event_of, signal},
+    given::{DEADLINE, case, contract, event_of, signal},
     refusal::Refusal,
     server::Server,
 };
@@ -137,22 +136,15 @@ async fn harmful_evaluations_end_as_error() {
 
 /// The worst contracts of many signals at once, and a client of another case
 /// beside them.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test]
 async fn others_are_served_while_the_worst_is_evaluated() {
     /// Signals with the worst contracts.
-    const SIGNALS: usize = 32;
+    const SIGNALS: usize = 12;
     let server = Server::start().await;
     let (clients, others) = (server.clients(), server.clients());
-    let worst = contract("value.all(x, value.filter(y, true) == value || true)");
-    let fallback = contract("value.all(x, value == value)");
     let mut declared = case("hostile", &["done"]);
-    declared.signals[0].expect = vec![fallback.clone(); 16];
-    let mut nested = declared.clone();
-    nested.signals[0].expect = vec![worst; 16];
-    // Iterations inside each other are refused: then the rest has to do.
-    if clients.try_apply(nested).await.is_err() {
-        clients.apply(declared).await;
-    }
+    declared.signals[0].expect = vec![contract("value.all(x, value == value)"); 16];
+    clients.apply(declared).await;
     others.apply(case("usual", &["done"])).await;
 
     let list = json!(vec![json!([1, 2, 3]); 1000]);
@@ -167,21 +159,21 @@ async fn others_are_served_while_the_worst_is_evaluated() {
         })
     });
     let sends: Vec<_> = sends.collect();
-    let mut longest = Duration::ZERO;
-    for n in 0..5 {
-        let began = Instant::now();
-        let request = GetCaseRequest {
-            name: "usual".to_owned(),
-        };
-        others.cases.clone().get_case(request).await.unwrap();
-        longest = longest.max(began.elapsed());
-        others.pass("usual", &n.to_string()).await;
-    }
-    for send in sends {
+    let served = async {
+        for n in 0..5 {
+            let request = GetCaseRequest {
+                name: "usual".to_owned(),
+            };
+            others.cases.clone().get_case(request).await.unwrap();
+            let report = others.pass("usual", &n.to_string()).await;
+            assert_eq!(report.state(), State::Pass);
+        }
+    };
+    timeout(DEADLINE, served).await.expect("others are served");
+    for (n, send) in sends.into_iter().enumerate() {
         assert_eq!(send.await.unwrap(), SignalOutcome::Accepted);
+        let report = clients.report("hostile", &n.to_string()).await;
+        assert_eq!(report.state(), State::Error, "{report:?}");
     }
-    eprintln!("longest look-up {longest:?}");
-    let report = clients.report("hostile", "0").await;
-    assert_eq!(report.state(), State::Error, "{report:?}");
     server.stop().await;
 }

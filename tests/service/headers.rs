@@ -27,8 +27,11 @@ const EXPIRES: &str = "livecheck-test-expires";
 const NOW: &str = "2026-11-23T09:08:07.123456+00:00";
 const LATER: &str = "2026-11-23T12:08:07+00:00";
 
-/// A request that carries these headers, in their order.
-fn with_headers<T>(message: T, headers: &[(&'static str, &[u8])]) -> Request<T> {
+/// Names and values, in their order.
+type Headers<'a> = &'a [(&'static str, &'a [u8])];
+
+/// A request that carries these headers.
+fn with_headers<T>(message: T, headers: Headers<'_>) -> Request<T> {
     let mut request = Request::new(message);
     for (name, value) in headers {
         let value = AsciiMetadataValue::try_from(*value).unwrap();
@@ -69,7 +72,7 @@ async fn a_whole_set_is_the_current_test_and_no_other() {
     let but = |change: (&'static str, &'static [u8])| {
         whole.map(|header| if header.0 == change.0 { change } else { header })
     };
-    let table: [(&str, &[(&'static str, &[u8])], SignalOutcome); 22] = [
+    let table: [(&str, Headers<'_>, SignalOutcome); 22] = [
         ("", &whole, Accepted),
         ("orders", &whole, Accepted),
         ("others", &whole, Ignored),

@@ -47,10 +47,9 @@ async fn no_more_executions_than_may_be_live() {
         }
     }
     assert_eq!((admitted.len(), refused), (3, 17));
-    let listed = clients.executions.clone();
-    let listed = { listed }
-        .list_executions(ListExecutionsRequest::default())
-        .await;
+    let mut executions = clients.executions.clone();
+    let all = ListExecutionsRequest::default();
+    let listed = executions.list_executions(all).await;
     assert_eq!(listed.unwrap().into_inner().executions.len(), 3);
 
     // One that is known is answered, and one that ends makes room.
@@ -233,10 +232,8 @@ async fn headers_that_are_too_large_harm_nobody() {
     request.metadata_mut().insert("x-large", large);
     let refused = clients.executions.clone().submit_execution(request).await;
     refused.unwrap_err();
-    let listed = { clients.executions.clone() };
-    let listed = { listed }
-        .list_executions(ListExecutionsRequest::default())
-        .await;
+    let all = ListExecutionsRequest::default();
+    let listed = clients.executions.clone().list_executions(all).await;
     assert_eq!(listed.unwrap().into_inner().executions, []);
     // On the same connection and on another one.
     clients.submit("orders", "a").await;

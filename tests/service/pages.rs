@@ -3,13 +3,18 @@
 
 use std::collections::BTreeSet;
 
-use livecheck::pb::v1::{
-    ListCasesRequest, ListExecutionsRequest, ListReportsRequest, State, TestReport,
+use livecheck::{
+    convert::value::json_to_pb,
+    pb::v1::{
+        Case, ListCasesRequest, ListExecutionsRequest, ListReportsRequest, State,
+        SubmitExecutionRequest, TestReport,
+    },
 };
+use serde_json::json;
 use tonic::Code;
 
 use crate::{
-    given::case,
+    given::{case, submission},
     refusal::Refused,
     server::{Clients, Server},
 };
@@ -267,5 +272,70 @@ async fn a_token_is_taken_only_for_its_own_list() {
         refusal.check(&call, Code::InvalidArgument, "INVALID_PAGE_TOKEN", &[]);
     }
     assert_eq!(reports(&clients, 1000, &of_reports).await.0.len(), 2);
+    server.stop().await;
+}
+
+/// Clients take messages of 4 MiB unless they are told otherwise.
+#[tokio::test]
+async fn pages_of_large_items_fit_into_a_message() {
+    const ITEMS: usize = 45;
+    let server = Server::start().await;
+    let clients = server.clients();
+    clients.apply(case("live", &["done"])).await;
+    let over = Case {
+        active: Some(false),
+        ..case("over", &["done"])
+    };
+    clients.apply(over).await;
+    let large = || json_to_pb(&json!("x".repeat(60_000)));
+    for n in 0..ITEMS {
+        for name in ["live", "over"] {
+            let request = SubmitExecutionRequest {
+                test_args: Some(prost_types::ListValue {
+                    values: vec![large()],
+                }),
+                test_kwargs: Some(prost_types::Struct {
+                    fields: [("x".to_owned(), large())].into(),
+                }),
+                ..submission(name, &n.to_string())
+            };
+            let mut executions = clients.executions.clone();
+            executions.submit_execution(request).await.unwrap();
+        }
+    }
+    let (mut seen, mut token) = (BTreeSet::new(), String::new());
+    loop {
+        let (page, next) = reports(&clients, 0, &token).await;
+        assert!(!page.is_empty());
+        for report in page {
+            assert!(seen.insert(id_of(report)), "told twice");
+        }
+        token = next;
+        if token.is_empty() {
+            break;
+        }
+    }
+    assert_eq!(seen.len(), ITEMS);
+
+    let mut seen = BTreeSet::new();
+    loop {
+        let request = ListExecutionsRequest {
+            page_size: 1000,
+            page_token: token,
+            ..ListExecutionsRequest::default()
+        };
+        let page = clients.executions.clone().list_executions(request).await;
+        let page = page.unwrap().into_inner();
+        assert!(!page.executions.is_empty());
+        for execution in page.executions {
+            let test = execution.test.unwrap();
+            assert!(seen.insert((test.case_name, test.id)), "told twice");
+        }
+        token = page.next_page_token;
+        if token.is_empty() {
+            break;
+        }
+    }
+    assert_eq!(seen.len(), 2 * ITEMS);
     server.stop().await;
 }

@@ -51,7 +51,7 @@ pub async fn post(channel: &Channel, method: &str, body: Vec<u8>) -> Status {
     if let Some(status) = Status::from_header_map(response.headers()) {
         return status;
     }
-    let streams = METHODS.iter().any(|one| *one == (method, true));
+    let streams = METHODS.contains(&(method, true));
     if streams {
         return Status::new(Code::Ok, "it streams");
     }

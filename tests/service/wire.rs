@@ -47,8 +47,7 @@ async fn what_is_no_message_is_the_clients_fault() {
         let not_utf8 = frame(&within(text, b"\xff\xfe"));
         let mut cut = within(text, b"orders");
         cut.pop();
-        // An object in an object and so on, deeper than any decoder goes; field
-        // 15 is not known but for its form.
+        // An object in an object and so on, deeper than any decoder goes.
         let deep = (0..300).fold(Vec::new(), |inner, _| {
             field(5, &field(1, &field(2, &inner)))
         });
