@@ -303,6 +303,7 @@ async fn pages_of_large_items_fit_into_a_message() {
             executions.submit_execution(request).await.unwrap();
         }
     }
+    clients.report("over", &(ITEMS - 1).to_string()).await;
     let (mut seen, mut token) = (BTreeSet::new(), String::new());
     loop {
         let (page, next) = reports(&clients, 0, &token).await;
