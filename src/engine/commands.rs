@@ -171,7 +171,7 @@ impl Engine {
             });
         }
         self.live_bytes += execution.bytes();
-        self.live.insert(position, Box::new(execution));
+        self.live.insert(position, Arc::new(execution));
         self.conclude(position, decision, step);
     }
 
@@ -287,7 +287,7 @@ impl Engine {
         step: &mut Step<'_>,
     ) -> SignalAnswer {
         let around = self.circumstances(position, step);
-        let Some(execution) = self.live.get_mut(&position) else {
+        let Some(execution) = self.live.get_mut(&position).map(Arc::make_mut) else {
             return SignalAnswer::NoSuchCase;
         };
         let before = execution.bytes();

@@ -151,10 +151,10 @@ impl EarlySignals {
     }
 
     /// Every early signal with its key, in order of arrival.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &EarlySignal)> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&Arc<str>, &EarlySignal)> {
         self.entries
             .values()
-            .map(|entry| (entry.key.as_ref(), &entry.signal))
+            .map(|entry| (&entry.key, &entry.signal))
     }
 
     /// How many are kept.

@@ -68,7 +68,7 @@ impl SignalState {
 }
 
 /// A live execution, or one that is decided and not yet recorded.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Execution {
     pub position: Position,
     pub test: TestExecution,

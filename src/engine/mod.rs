@@ -36,7 +36,7 @@ pub use identity::SubmissionDigest;
 pub use outcome::{Answer, ApplyOutcome, Effect, Finished, SignalAnswer, SubmitAnswer};
 pub use queries::FoundSignal;
 pub use recorded::Recorded;
-pub use snapshot::SnapshotError;
+pub use snapshot::{Frozen, SnapshotError};
 
 use crate::model::{Concluded as Verdict, Event, Position, Record, Time};
 
@@ -57,8 +57,8 @@ pub struct Engine {
     /// End of the last absence.
     absent_until: Time,
     cases: Cases,
-    /// Boxed, since a table moves what it holds when it grows.
-    live: HashMap<Position, Box<Execution>>,
+    /// Shared with the [`Frozen`] states that are being written.
+    live: HashMap<Position, Arc<Execution>>,
     /// How many of `live` have no verdict yet.
     undecided: usize,
     deadlines: BTreeSet<(Time, Position)>,
@@ -188,7 +188,7 @@ impl Engine {
             && due <= step.now
         {
             self.deadlines.pop_first();
-            let Some(execution) = self.live.get_mut(&position) else {
+            let Some(execution) = self.live.get_mut(&position).map(Arc::make_mut) else {
                 continue;
             };
             execution.queued = None;
@@ -222,7 +222,7 @@ impl Engine {
         passed: Time,
         step: &mut Step<'_>,
     ) {
-        let Some(execution) = self.live.get_mut(&position) else {
+        let Some(execution) = self.live.get_mut(&position).map(Arc::make_mut) else {
             return;
         };
         if let Some(decision) = decision {
@@ -260,7 +260,7 @@ impl Engine {
         if verdict.decided_by != step.position {
             return self.settle(position, None, passed, step);
         }
-        if let Some(execution) = self.live.get_mut(&position)
+        if let Some(execution) = self.live.get_mut(&position).map(Arc::make_mut)
             && execution.is_undecided()
         {
             execution.decided = Some(Decided {
@@ -277,9 +277,10 @@ impl Engine {
     /// other changes nothing.
     fn recorded(&mut self, verdict: Arc<Verdict>, step: &mut Step<'_>) -> Answer {
         let position = verdict.execution;
-        let Some(mut execution) = self.live.remove(&position) else {
+        let Some(execution) = self.live.remove(&position) else {
             return Answer::Nothing;
         };
+        let mut execution = Arc::unwrap_or_clone(execution);
         if execution.is_undecided() {
             self.undecided -= 1;
         }

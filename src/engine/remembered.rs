@@ -36,7 +36,8 @@ pub(super) struct Remembered {
 /// The concluded executions of one partition, by their positions.
 #[derive(Debug, Default)]
 pub(super) struct Concluded {
-    by_position: HashMap<Position, Remembered>,
+    /// Shared with the frozen states that are being written.
+    by_position: HashMap<Position, Arc<Remembered>>,
     /// In the order in which they were recorded.
     order: VecDeque<Position>,
 }
@@ -44,15 +45,15 @@ pub(super) struct Concluded {
 impl Concluded {
     pub(super) fn insert(&mut self, position: Position, remembered: Remembered) {
         self.order.push_back(position);
-        self.by_position.insert(position, remembered);
+        self.by_position.insert(position, Arc::new(remembered));
     }
 
     pub(super) fn get(&self, position: Position) -> Option<&Remembered> {
-        self.by_position.get(&position)
+        self.by_position.get(&position).map(AsRef::as_ref)
     }
 
     pub(super) fn get_mut(&mut self, position: Position) -> Option<&mut Remembered> {
-        self.by_position.get_mut(&position)
+        self.by_position.get_mut(&position).map(Arc::make_mut)
     }
 
     /// Forgets and returns one that is too old by `now`, or one too many.
@@ -65,11 +66,11 @@ impl Concluded {
         }
         self.order.pop_front();
         let oldest = self.by_position.remove(&position)?;
-        Some((position, oldest))
+        Some((position, Arc::unwrap_or_clone(oldest)))
     }
 
     /// All of them, in the order in which they were recorded.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (Position, &Remembered)> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = (Position, &Arc<Remembered>)> {
         let order = self.order.iter();
         order.filter_map(|&position| Some((position, self.by_position.get(&position)?)))
     }

@@ -1,6 +1,7 @@
 //! Snapshots: the whole state as bytes, and back.
 //!
-//! A snapshot is a sequence of length-delimited `SnapshotItem` messages. Folding
+//! [`Engine::freeze`] takes what is needed in a moment, and [`Frozen::encode`]
+//! writes it on another thread. A snapshot is a sequence of length-delimited `SnapshotItem` messages. Folding
 //! on from a restored state gives what folding from the start gives.
 
 use std::{collections::HashMap, sync::Arc};
@@ -17,7 +18,7 @@ use crate::{
         },
         storage::case_from_stored,
     },
-    model::{Concluded, Position, ReceivedSignal, Time},
+    model::{Case, Concluded, Position, ReceivedSignal, Time},
     pb::{storage as pb, v1},
 };
 
@@ -43,28 +44,41 @@ impl From<prost::DecodeError> for SnapshotError {
 
 type Item = pb::snapshot_item::Kind;
 
-impl Engine {
+/// The state as it was after a record, to be written while folding goes on.
+///
+/// It shares what it holds with the engine: what changes meanwhile is copied
+/// then.
+#[derive(Debug)]
+pub struct Frozen {
+    header: pb::SnapshotHeader,
+    /// Current declarations, and when they were applied.
+    current: Vec<(Position, Arc<Case>)>,
+    live: Vec<(Arc<Execution>, Vec<pb::SnapshotKey>)>,
+    early: Vec<(Arc<str>, EarlySignal)>,
+    concluded: Vec<(Position, Arc<Remembered>, Vec<pb::SnapshotKey>)>,
+}
+
+impl Frozen {
+    /// Position of the last record that was folded.
+    pub fn position(&self) -> Position {
+        self.header.position
+    }
+
     /// The state as bytes.
-    pub fn snapshot(&self) -> Vec<u8> {
+    pub fn encode(mut self) -> Vec<u8> {
         let mut out = Vec::new();
         let mut write = |kind: Item| {
             let item = pb::SnapshotItem { kind: Some(kind) };
             // A vector takes whatever there is memory for.
             let _ = item.encode_length_delimited(&mut out);
         };
-        write(Item::Header(pb::SnapshotHeader {
-            position: self.position,
-            time_micros: self.time.timestamp_micros(),
-            heartbeat_micros: self.heartbeat.timestamp_micros(),
-            absent_until_micros: self.absent_until.timestamp_micros(),
-        }));
+        write(Item::Header(self.header));
 
         let mut declarations: HashMap<Position, pb::SnapshotCase> = HashMap::new();
-        for (_, current) in self.cases.current() {
-            let case = declaration(current.applied_at, &current.case, true);
-            declarations.insert(current.applied_at, case);
+        for (applied_at, case) in self.current {
+            declarations.insert(applied_at, declaration(applied_at, &case, true));
         }
-        for execution in self.live.values() {
+        for (execution, _) in &self.live {
             let applied_at = execution.plan_position;
             declarations
                 .entry(applied_at)
@@ -77,30 +91,64 @@ impl Engine {
             .map(Item::Case)
             .for_each(&mut write);
 
-        let mut live: Vec<_> = self.live.values().collect();
-        live.sort_by_key(|execution| execution.position);
-        for execution in live {
-            let keys = self.held_keys(
-                &execution.test.case_name,
-                &execution.keys,
-                execution.position,
-            );
-            write(Item::Execution(execution_item(execution, keys)));
+        self.live.sort_by_key(|(execution, _)| execution.position);
+        for (execution, keys) in self.live {
+            write(Item::Execution(execution_item(&execution, keys)));
         }
-        for (key, early) in self.early.iter() {
+        for (key, early) in self.early {
             write(Item::Early(pb::SnapshotEarly {
-                key: key.to_owned(),
+                key: key.to_string(),
                 identity: early.identity.0,
                 signal: Some(received_to_pb(&early.seen)),
             }));
         }
-        for (position, remembered) in self.concluded.iter() {
-            let keys = self.held_keys(&remembered.case_name, &remembered.keys, position);
+        for (position, remembered, keys) in self.concluded {
             write(Item::Remembered(remembered_item(
-                position, remembered, keys,
+                position,
+                &remembered,
+                keys,
             )));
         }
         out
+    }
+}
+
+impl Engine {
+    /// The state as it is now.
+    pub fn freeze(&self) -> Frozen {
+        let current = self.cases.current();
+        let live = self.live.values().map(|execution| {
+            let (case_name, keys) = (&execution.test.case_name, &execution.keys);
+            let held = self.held_keys(case_name, keys, execution.position);
+            (Arc::clone(execution), held)
+        });
+        let concluded = self.concluded.iter().map(|(position, remembered)| {
+            let held = self.held_keys(&remembered.case_name, &remembered.keys, position);
+            (position, Arc::clone(remembered), held)
+        });
+        let early = self.early.iter();
+        Frozen {
+            header: pb::SnapshotHeader {
+                position: self.position,
+                time_micros: self.time.timestamp_micros(),
+                heartbeat_micros: self.heartbeat.timestamp_micros(),
+                absent_until_micros: self.absent_until.timestamp_micros(),
+            },
+            current: current
+                .map(|(_, current)| (current.applied_at, Arc::clone(&current.case)))
+                .collect(),
+            live: live.collect(),
+            early: early
+                .map(|(key, early)| (Arc::clone(key), early.clone()))
+                .collect(),
+            concluded: concluded.collect(),
+        }
+    }
+
+    /// The state as bytes.
+    #[cfg(test)]
+    pub(super) fn snapshot(&self) -> Vec<u8> {
+        self.freeze().encode()
     }
 
     /// The keys by which signals still reach an execution: a later one may have
@@ -111,7 +159,8 @@ impl Engine {
         keys: &[(Arc<str>, String)],
         position: Position,
     ) -> Vec<pb::SnapshotKey> {
-        let Some(state) = self.cases.get(case_name) else {
+        let state = self.cases.get(case_name).filter(|_| !keys.is_empty());
+        let Some(state) = state else {
             return Vec::new();
         };
         let held = keys.iter();
@@ -220,7 +269,7 @@ impl Engine {
         let (case_name, id) = (&execution.test.case_name, &execution.test.id);
         self.cases.know(case_name, id, &execution.keys, position);
         self.live_bytes += execution.bytes();
-        self.live.insert(position, Box::new(execution));
+        self.live.insert(position, Arc::new(execution));
         Ok(())
     }
 
@@ -257,7 +306,7 @@ impl Engine {
     }
 }
 
-fn declaration(applied_at: Position, case: &crate::model::Case, current: bool) -> pb::SnapshotCase {
+fn declaration(applied_at: Position, case: &Case, current: bool) -> pb::SnapshotCase {
     pb::SnapshotCase {
         applied_at,
         case: Some(case_to_pb(case)),

@@ -13,6 +13,7 @@ use std::{
 
 use crate::{
     archive::{Archive, ArchiveError, Entry, Finished, Writer},
+    engine::Frozen,
     journal::Journal,
     model::{CaseChange, Position, ReceivedSignal, Time},
 };
@@ -40,8 +41,7 @@ pub(super) enum Job {
     /// trim the journal.
     Snapshot {
         partition: Arc<Partition>,
-        position: Position,
-        snapshot: Vec<u8>,
+        state: Box<Frozen>,
     },
 }
 
@@ -169,11 +169,9 @@ impl Archiver {
                     entry,
                     backlog,
                 } => writes.push((position, *entry, backlog)),
-                Job::Snapshot {
-                    partition,
-                    position,
-                    snapshot,
-                } => {
+                Job::Snapshot { partition, state } => {
+                    let position = state.position();
+                    let snapshot = state.encode();
                     self.write(std::mem::take(&mut writes))?;
                     self.snapshot(&partition, position, &snapshot)?;
                 }

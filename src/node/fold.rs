@@ -205,15 +205,12 @@ impl Folder {
     }
 
     fn hand_over_snapshot(&mut self) {
-        let state = self.partition.lock();
-        let (position, snapshot) = (state.engine.position(), state.engine.snapshot());
-        drop(state);
-        if position > self.snapshot_at {
-            self.snapshot_at = position;
+        let state = self.partition.lock().engine.freeze();
+        if state.position() > self.snapshot_at {
+            self.snapshot_at = state.position();
             let _ = self.archiver.send(Job::Snapshot {
                 partition: Arc::clone(&self.partition),
-                position,
-                snapshot,
+                state: Box::new(state),
             });
         }
     }
