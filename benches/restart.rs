@@ -32,7 +32,9 @@ const CASE: &str = "bench.restart";
 type Any = Box<dyn Error + Send + Sync>;
 
 fn main() -> Result<(), Any> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
+    // A thread of its own, so that connections end while a process is waited for.
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
         .enable_all()
         .build()?;
     runtime.block_on(measure())
