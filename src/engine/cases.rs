@@ -6,6 +6,8 @@ use std::{
     sync::Arc,
 };
 
+use foldhash::fast::RandomState;
+
 use crate::{
     convert::Violation,
     model::{Case, Position},
@@ -55,9 +57,9 @@ pub(super) struct CaseState {
     /// None after it was deleted.
     pub current: Option<Current>,
     /// Live and remembered executions by their ids.
-    pub executions: HashMap<String, Position>,
+    pub executions: HashMap<String, Position, RandomState>,
     /// Executions by signal and key.
-    pub keys: HashMap<Arc<str>, HashMap<String, Position>>,
+    pub keys: HashMap<Arc<str>, HashMap<String, Position, RandomState>, RandomState>,
 }
 
 impl CaseState {

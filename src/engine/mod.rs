@@ -38,6 +38,8 @@ pub use queries::FoundSignal;
 pub use recorded::Recorded;
 pub use snapshot::{Frozen, SnapshotError};
 
+use foldhash::fast::RandomState;
+
 use crate::model::{Concluded as Verdict, Event, Position, Record, Time};
 
 use cases::Cases;
@@ -58,7 +60,7 @@ pub struct Engine {
     absent_until: Time,
     cases: Cases,
     /// Shared with the [`Frozen`] states that are being written.
-    live: HashMap<Position, Arc<Execution>>,
+    live: HashMap<Position, Arc<Execution>, RandomState>,
     /// How many of `live` have no verdict yet.
     undecided: usize,
     deadlines: BTreeSet<(Time, Position)>,
@@ -76,7 +78,7 @@ impl Default for Engine {
             heartbeat: Time::UNIX_EPOCH,
             absent_until: Time::UNIX_EPOCH,
             cases: Cases::default(),
-            live: HashMap::new(),
+            live: HashMap::default(),
             undecided: 0,
             deadlines: BTreeSet::new(),
             early: EarlySignals::default(),

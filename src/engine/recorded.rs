@@ -4,11 +4,13 @@
 
 use std::collections::HashMap;
 
+use foldhash::fast::RandomState;
+
 use crate::model::{Event, Position, Record, Time};
 
 /// The recorded verdicts of a stretch of the journal.
 #[derive(Debug, Default)]
-pub struct Recorded(HashMap<Position, RecordedVerdict>);
+pub struct Recorded(HashMap<Position, RecordedVerdict, RandomState>);
 
 /// When a verdict fell.
 #[derive(Clone, Copy, Debug)]

@@ -6,6 +6,8 @@ use std::{
     sync::Arc,
 };
 
+use foldhash::fast::RandomState;
+
 use crate::model::{Position, Time};
 
 use super::{
@@ -37,7 +39,7 @@ pub(super) struct Remembered {
 #[derive(Debug, Default)]
 pub(super) struct Concluded {
     /// Shared with the frozen states that are being written.
-    by_position: HashMap<Position, Arc<Remembered>>,
+    by_position: HashMap<Position, Arc<Remembered>, RandomState>,
     /// In the order in which they were recorded.
     order: VecDeque<Position>,
 }
