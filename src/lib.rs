@@ -1,5 +1,6 @@
 //! LiveCheck tests asynchronous systems while they run.
 
+mod abort;
 pub mod archive;
 pub mod casefile;
 pub mod cli;

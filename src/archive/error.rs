@@ -12,8 +12,8 @@ use crate::model::Position;
 pub enum ArchiveError {
     /// The file is something else.
     #[error(
-        "{path} is no archive of LiveCheck ({why}); name another file, or move this one away: a \
-         new archive is then made from what the journal still holds"
+        "{path} is no archive of LiveCheck ({why}); restore it from a backup, together with the \
+         journal"
     )]
     NotAnArchive {
         /// The file.
@@ -67,10 +67,7 @@ pub enum ArchiveError {
         mode: String,
     },
     /// What is stored is not what was written.
-    #[error(
-        "the archive is corrupt: {0}; restore it from a backup, or move it away: a new archive is \
-         then made from what the journal still holds"
-    )]
+    #[error("the archive is corrupt: {0}; restore it from a backup, together with the journal")]
     Corrupt(String),
     /// The disk is full. Nothing of the call was stored; it can be repeated.
     #[error("no space is left for the archive; free some: {0}")]

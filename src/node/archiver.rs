@@ -5,20 +5,21 @@
 use std::{
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
-        atomic::Ordering,
+        atomic::{AtomicBool, Ordering},
         mpsc::{self, RecvTimeoutError},
     },
     time::{Duration, Instant},
 };
 
 use crate::{
-    archive::{Archive, ArchiveError, Entry, Finished, Writer},
+    abort::AbortOnPanic,
+    archive::{Archive, ArchiveError, Entry, Writer},
     engine::Frozen,
     journal::Journal,
-    model::{CaseChange, Position, ReceivedSignal, Time},
+    model::{Position, Time},
 };
 
-use super::{NodeOptions, feed::ExecutionKey, partition::Partition, reply::Reply};
+use super::{NodeOptions, partition::Partition, reply::Reply};
 
 /// Most jobs of one transaction.
 const BATCH: usize = 2000;
@@ -34,7 +35,7 @@ pub(super) enum Job {
     /// Write this.
     Write {
         position: Position,
-        entry: Box<Entry>,
+        entries: Vec<Entry>,
         backlog: Backlog,
     },
     /// Store a snapshot once the archive has everything up to its position, and
@@ -42,53 +43,23 @@ pub(super) enum Job {
     Snapshot {
         partition: Arc<Partition>,
         state: Box<Frozen>,
+        /// Cleared when it is done.
+        queued: Arc<AtomicBool>,
     },
 }
 
 impl Job {
-    pub(super) fn finished(partition: &Arc<Partition>, finished: Arc<Finished>) -> Job {
-        let position = finished.concluded;
-        Job::write(partition, position, Entry::Finished(finished))
-    }
-
-    pub(super) fn late(
+    /// Entries of one record, which belong into one transaction.
+    pub(super) fn write(
         partition: &Arc<Partition>,
         position: Position,
-        key: ExecutionKey,
-        signal: Option<Arc<ReceivedSignal>>,
-        count: u64,
+        entries: Vec<Entry>,
     ) -> Job {
-        let entry = Entry::Late {
-            partition: partition.number,
-            position,
-            case_name: key.case_name,
-            id: key.id,
-            signal: signal.map(|signal| (*signal).clone()),
-            count,
-        };
-        Job::write(partition, position, entry)
-    }
-
-    pub(super) fn case(
-        partition: &Arc<Partition>,
-        position: Position,
-        time: Time,
-        change: CaseChange,
-    ) -> Job {
-        let entry = Entry::Case {
-            partition: partition.number,
-            position,
-            time,
-            change,
-        };
-        Job::write(partition, position, entry)
-    }
-
-    fn write(partition: &Arc<Partition>, position: Position, entry: Entry) -> Job {
+        let bytes = entries.iter().map(Entry::bytes).sum();
         Job::Write {
             position,
-            backlog: Backlog::new(partition, entry.bytes()),
-            entry: Box::new(entry),
+            backlog: Backlog::new(partition, bytes),
+            entries,
         }
     }
 }
@@ -134,6 +105,7 @@ impl Archiver {
     /// Works until every fold has ended and its jobs are done, or until the time
     /// for that is over.
     pub(super) fn run(mut self) {
+        let _guard = AbortOnPanic("archiver");
         let mut retain_at = Instant::now() + RETAIN_EVERY;
         loop {
             let idle = retain_at.saturating_duration_since(Instant::now());
@@ -166,14 +138,19 @@ impl Archiver {
             match job {
                 Job::Write {
                     position,
-                    entry,
+                    entries,
                     backlog,
-                } => writes.push((position, *entry, backlog)),
-                Job::Snapshot { partition, state } => {
+                } => writes.push((position, entries, backlog)),
+                Job::Snapshot {
+                    partition,
+                    state,
+                    queued,
+                } => {
                     let position = state.position();
                     let snapshot = state.encode();
                     self.write(std::mem::take(&mut writes))?;
                     self.snapshot(&partition, position, &snapshot)?;
+                    queued.store(false, Ordering::Release);
                 }
             }
             next = match writes.len() < BATCH {
@@ -186,11 +163,11 @@ impl Archiver {
 
     /// Writes entries, and tries again for as long as it takes: they are in the
     /// journal, and submissions are refused when too many wait.
-    fn write(&mut self, writes: Vec<(Position, Entry, Backlog)>) -> Result<(), GivenUp> {
+    fn write(&mut self, writes: Vec<(Position, Vec<Entry>, Backlog)>) -> Result<(), GivenUp> {
         let mut reached: Vec<(Arc<Partition>, Position)> = Vec::new();
         let mut entries = Vec::with_capacity(writes.len());
         let mut backlogs = Vec::with_capacity(writes.len());
-        for (position, entry, backlog) in writes {
+        for (position, of_record, backlog) in writes {
             let partition = &backlog.partition;
             match reached
                 .iter_mut()
@@ -199,7 +176,7 @@ impl Archiver {
                 Some((_, last)) => *last = position,
                 None => reached.push((Arc::clone(partition), position)),
             }
-            entries.push(entry);
+            entries.extend(of_record);
             backlogs.push(backlog);
         }
         if entries.is_empty() {
@@ -279,6 +256,7 @@ impl Archiver {
                 more
             }
             Err(error) => {
+                end_if_fatal(&error);
                 tracing::error!(%error, "retention failed; it is tried again");
                 false
             }
@@ -298,13 +276,18 @@ impl Archiver {
             let Err(error) = write(&mut self.writer) else {
                 return Ok(());
             };
-            if error.is_fatal() {
-                tracing::error!(%error, "what the disk holds is not known: the process ends");
-                std::process::abort();
-            }
+            end_if_fatal(&error);
             tracing::error!(%error, what, "the archive cannot be written; trying again");
             self.closing.wait(RETRY_AFTER);
         }
+    }
+}
+
+/// Ends the process when nobody knows what the disk holds.
+fn end_if_fatal(error: &ArchiveError) {
+    if error.is_fatal() {
+        tracing::error!(%error, "what the disk holds is not known: the process ends");
+        std::process::abort();
     }
 }
 

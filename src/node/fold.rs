@@ -12,7 +12,8 @@ use std::{
 };
 
 use crate::{
-    archive::Finished,
+    abort::AbortOnPanic,
+    archive::{Entry, Finished},
     engine::{self, Effect, Recorded},
     journal::{Admission, Delivered, Follower, Journal, JournalError},
     model::{Concluded, Event, Position, Submission},
@@ -47,6 +48,8 @@ pub(super) struct Folder {
     pub snapshot_every: u64,
     /// Position of the last snapshot.
     pub snapshot_at: Position,
+    /// Whether one is on its way to the disk: the next one waits for it.
+    pub snapshot_queued: Arc<AtomicBool>,
     /// Whether a verdict could not be appended and is to be tried again.
     pub refused: Arc<AtomicBool>,
     /// Effects of the record that is being folded.
@@ -56,6 +59,7 @@ pub(super) struct Folder {
 impl Folder {
     /// Folds until the journal is closed, then hands a last snapshot over.
     pub(super) fn run(mut self) -> Result<(), JournalError> {
+        let _guard = AbortOnPanic("fold");
         self.append_pending();
         loop {
             let mut batch = self.follower.next()?.into_iter().peekable();
@@ -79,9 +83,11 @@ impl Folder {
         for Delivered { record, ticket } in records {
             let position = record.position;
             let answer = state.engine.fold(record, &self.recorded, &mut self.effects);
+            let mut entries = Vec::new();
             for effect in std::mem::take(&mut self.effects) {
-                self.apply(&mut state, position, effect, &mut verdicts);
+                self.apply(&mut state, position, effect, &mut verdicts, &mut entries);
             }
+            self.archive(position, entries);
             if let Some(ticket) = ticket {
                 answers.push((ticket, answer));
             }
@@ -112,7 +118,8 @@ impl Folder {
         if ticked && self.refused.swap(false, Ordering::AcqRel) {
             self.append_pending();
         }
-        if position.saturating_sub(self.snapshot_at) >= self.snapshot_every {
+        let passed = position.saturating_sub(self.snapshot_at);
+        if passed >= self.snapshot_every && !self.snapshot_queued.load(Ordering::Acquire) {
             self.hand_over_snapshot();
         }
     }
@@ -123,6 +130,7 @@ impl Folder {
         position: Position,
         effect: Effect,
         verdicts: &mut Vec<Arc<Concluded>>,
+        entries: &mut Vec<Entry>,
     ) {
         let feed = &self.partition.feed;
         match effect {
@@ -141,7 +149,7 @@ impl Folder {
                 }
                 if self.is_unarchived(position) {
                     state.unarchived.insert(Arc::clone(&finished));
-                    self.archive(Job::finished(&self.partition, finished));
+                    entries.push(Entry::Finished(finished));
                 }
             }
             Effect::Late {
@@ -153,22 +161,38 @@ impl Folder {
                 if self.is_unarchived(position) {
                     let key = ExecutionKey { case_name, id };
                     state.unarchived.late(&key, position, signal.clone(), total);
-                    let job = Job::late(&self.partition, position, key, signal, total);
-                    self.archive(job);
+                    entries.push(Entry::Late {
+                        partition: self.partition.number,
+                        position,
+                        case_name: key.case_name,
+                        id: key.id,
+                        signal: signal.map(Arc::unwrap_or_clone),
+                        count: total,
+                    });
                 }
             }
             Effect::Case(change) if self.is_unarchived(position) => {
-                let job = Job::case(&self.partition, position, state.engine.time(), change);
-                self.archive(job);
+                entries.push(Entry::Case {
+                    partition: self.partition.number,
+                    position,
+                    time: state.engine.time(),
+                    change,
+                });
             }
             // The archive has it.
             Effect::Case(_) => {}
         }
     }
 
-    fn archive(&self, job: Job) {
-        // The archiver ends after the fold.
-        let _ = self.archiver.send(job);
+    /// Hands over what the archive has to know of a record, all of it at once: a
+    /// position that it has is not written again.
+    fn archive(&self, position: Position, entries: Vec<Entry>) {
+        if !entries.is_empty() {
+            // The archiver ends after the fold.
+            let _ = self
+                .archiver
+                .send(Job::write(&self.partition, position, entries));
+        }
     }
 
     /// Whether the archive does not have a record yet: on a replay it has some.
@@ -208,9 +232,11 @@ impl Folder {
         let state = self.partition.lock().engine.freeze();
         if state.position() > self.snapshot_at {
             self.snapshot_at = state.position();
+            self.snapshot_queued.store(true, Ordering::Release);
             let _ = self.archiver.send(Job::Snapshot {
                 partition: Arc::clone(&self.partition),
                 state: Box::new(state),
+                queued: Arc::clone(&self.snapshot_queued),
             });
         }
     }

@@ -92,14 +92,25 @@ impl Node {
     ) -> Result<Opened, OpenError> {
         let (callers, folded) = tokio::sync::mpsc::unbounded_channel();
         tokio::spawn(reply::tell(folded));
-        let blocking = tokio::task::spawn_blocking(move || {
-            let writer = archive.writer()?;
-            let starts = (0..journal.partitions())
-                .map(|partition| start(journal.as_ref(), &writer, partition))
-                .collect::<Result<Vec<_>, OpenError>>()?;
-            run(journal, archive, writer, clock, options, starts, callers)
-        });
-        let (opened, ready) = blocking.await.map_err(|_| OpenError::Fold)??;
+        let (sender, opened) = oneshot::channel();
+        // A snapshot has cases to compile, which takes a deep stack.
+        let opener = thread::Builder::new()
+            .name("open".to_owned())
+            .stack_size(contract::STACK_SIZE);
+        opener.spawn(move || {
+            let opened = archive
+                .writer()
+                .map_err(OpenError::from)
+                .and_then(|writer| {
+                    let starts = (0..journal.partitions())
+                        .map(|partition| start(journal.as_ref(), &writer, partition))
+                        .collect::<Result<Vec<_>, OpenError>>()?;
+                    run(journal, archive, writer, clock, options, starts, callers)
+                });
+            // A caller that has left is not told.
+            let _ = sender.send(opened);
+        })?;
+        let (opened, ready) = opened.await.map_err(|_| OpenError::Fold)??;
         for folded in ready {
             folded.await.map_err(|_| OpenError::Fold)??;
         }
@@ -251,6 +262,7 @@ fn run(
             ticker: ticker.thread().clone(),
             snapshot_every: options.snapshot_every,
             snapshot_at,
+            snapshot_queued: Arc::default(),
             refused: Arc::default(),
             effects: Vec::new(),
         };

@@ -1,5 +1,6 @@
 //! The ticker: appends a `Tick` when the earliest deadline of a partition is
-//! due. It goes through the same queue as every fact, one at a time.
+//! due. It goes through the same queue as every fact. While the fold is behind,
+//! one is queued every second: a slow fold is no absence.
 
 use std::{
     sync::{
@@ -12,8 +13,9 @@ use std::{
 
 use crate::{
     clock::Clock,
+    engine::limits::TICK_INTERVAL,
     journal::{Admission, Journal},
-    model::Event,
+    model::{Event, Time},
 };
 
 use super::{partition::Partition, reply::Reply};
@@ -31,29 +33,47 @@ pub(super) fn start(
 ) -> std::io::Result<JoinHandle<()>> {
     let name = format!("ticker-{}", partition.number);
     let ticker = thread::Builder::new().name(name).spawn(move || {
-        let queued = Arc::new(AtomicBool::new(false));
+        let mut ticks = Ticks {
+            queued: Arc::default(),
+            last: Time::UNIX_EPOCH,
+        };
         while !closing.load(Ordering::Acquire) {
-            thread::park_timeout(tick(&partition, journal.as_ref(), &queued));
+            thread::park_timeout(ticks.tick(&partition, journal.as_ref()));
         }
     })?;
     clock.wake_on_step(ticker.thread().clone());
     Ok(ticker)
 }
 
-/// Queues a tick if one is due, and says how long to sleep.
-fn tick(partition: &Partition, journal: &dyn Journal<Reply>, queued: &Arc<AtomicBool>) -> Duration {
-    let due = partition.tick_due.load(Ordering::Acquire);
-    let now = journal.now(partition.number);
-    let left = due.saturating_sub(now.timestamp_micros());
-    if left > 0 {
-        let left = Duration::from_micros(left.unsigned_abs());
-        return left.min(LONGEST_SLEEP);
+struct Ticks {
+    /// Whether one is queued and not folded yet.
+    queued: Arc<AtomicBool>,
+    /// When the last one was queued.
+    last: Time,
+}
+
+impl Ticks {
+    /// Queues a tick if one is due, and says how long to sleep.
+    fn tick(&mut self, partition: &Partition, journal: &dyn Journal<Reply>) -> Duration {
+        let due = partition.tick_due.load(Ordering::Acquire);
+        let now = journal.now(partition.number);
+        let left = due.saturating_sub(now.timestamp_micros());
+        if left > 0 {
+            let left = Duration::from_micros(left.unsigned_abs());
+            return left.min(LONGEST_SLEEP);
+        }
+        let waiting = self.queued.swap(true, Ordering::AcqRel);
+        if !waiting
+            || (now - self.last)
+                .to_std()
+                .is_ok_and(|age| age >= TICK_INTERVAL)
+        {
+            self.last = now;
+            let event = Event::Tick { queued_at: now };
+            let ticket = Reply::Tick(Arc::clone(&self.queued));
+            journal.append(partition.number, Admission::Always, vec![(event, ticket)]);
+        }
+        // The fold wakes the ticker when it has moved the due time.
+        LONGEST_SLEEP
     }
-    if !queued.swap(true, Ordering::AcqRel) {
-        let event = Event::Tick { queued_at: now };
-        let ticket = Reply::Tick(Arc::clone(queued));
-        journal.append(partition.number, Admission::Always, vec![(event, ticket)]);
-    }
-    // The fold wakes the ticker when it has moved the due time.
-    LONGEST_SLEEP
 }

@@ -161,6 +161,10 @@ impl RunningServer {
         self.node.end_waits();
         // A transport that has ended already does not listen.
         let _ = self.stop_accepting.send(());
+        // Calls that watch the health have been told, and end with this.
+        for service in reflection::SERVICES {
+            self.health.clear_service_status(service).await;
+        }
         let deadline = Instant::now() + self.drain_grace;
         let for_calls = self.drain_grace - CLOSING.min(self.drain_grace / 4);
         let served = match tokio::time::timeout(for_calls, &mut self.serving).await {

@@ -24,12 +24,13 @@ use crate::{
 };
 
 const CASE: &str = "durability.drain";
-const GRACE: Duration = Duration::from_secs(10);
+/// Calls that are open do not use it up.
+const GRACE: Duration = Duration::from_secs(60);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_loaded_server_goes_down_within_the_grace_period() {
     let data = TempDir::new().unwrap();
-    let server = Server::start_with(data.path(), &["--drain-grace", "10s"]).await;
+    let server = Server::start_with(data.path(), &["--drain-grace", "60s"]).await;
     let mut clients = server.clients().await;
     let hour = Duration::from_secs(3600);
     clients.apply(case(CASE, &["sent", "never"], hour)).await;
@@ -104,7 +105,7 @@ async fn a_loaded_server_goes_down_within_the_grace_period() {
     }
     let exit = server.ended().await;
     assert_eq!(exit.code(), Some(0), "{exit}");
-    assert!(began.elapsed() < GRACE, "{:?}", began.elapsed());
+    assert!(began.elapsed() < GRACE / 2, "{:?}", began.elapsed());
     let acknowledged: HashSet<_> = callers.join_all().await.into_iter().flatten().collect();
     assert!(acknowledged.len() > 10);
 

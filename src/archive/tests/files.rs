@@ -54,8 +54,8 @@ fn a_file_of_something_else_is_refused() {
     fs::write(&text, "not a database\n".repeat(100)).unwrap();
     assert_eq!(
         refused(&text, JOURNAL, 1),
-        "FILE is no archive of LiveCheck (no SQLite file); name another file, or move this one \
-         away: a new archive is then made from what the journal still holds"
+        "FILE is no archive of LiveCheck (no SQLite file); restore it from a backup, together \
+         with the journal"
     );
 
     let other = dir.path().join("other");

@@ -4,15 +4,16 @@
 //! Invariant at its border: every ticket that the queue gave it is delivered
 //! with its durable record, or refused.
 
-use std::{mem, sync::Arc, thread, time::Duration};
+use std::{mem, sync::Arc, time::Duration};
 
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 
 use super::{
     log::Log,
     queue::{Pending, Queue},
 };
 use crate::{
+    abort::AbortOnPanic,
     journal::{
         AppendError, Delivered, Ticket,
         delivery::{Deliveries, Load},
@@ -41,7 +42,7 @@ impl<T: Ticket> Writer<T> {
     /// Writes until the queue is closed and empty, then marks the journal as
     /// closed.
     pub fn run(mut self) {
-        let _guard = AbortOnPanic;
+        let _guard = AbortOnPanic("journal");
         let mut work = Pending::default();
         loop {
             let retry = (!work.is_empty()).then_some(RETRY);
@@ -97,17 +98,5 @@ impl<T: Ticket> Writer<T> {
     fn refuse(&self, pending: Pending<T>, error: &AppendError) {
         self.load.release(pending.cost());
         pending.refuse(error);
-    }
-}
-
-/// Without the writer every caller would wait for ever.
-struct AbortOnPanic;
-
-impl Drop for AbortOnPanic {
-    fn drop(&mut self) {
-        if thread::panicking() {
-            error!("the writer of the journal panicked; ending the process");
-            std::process::abort();
-        }
     }
 }
