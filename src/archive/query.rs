@@ -36,6 +36,15 @@ impl ExecutionFilter {
             && since.is_none_or(|since| start >= since)
             && until.is_none_or(|until| start < until)
     }
+
+    /// What of it is for finished executions, which are never INIT; `None` when
+    /// it lets none of them through.
+    pub fn of_finished(&self) -> Option<ExecutionFilter> {
+        Some(ExecutionFilter {
+            states: finished_states(&self.states)?,
+            ..self.clone()
+        })
+    }
 }
 
 /// Place of an execution in the list, which has the newest first. To begin
@@ -82,6 +91,23 @@ impl ReportFilter {
             && since.is_none_or(|since| report.concluded_at >= since)
             && until.is_none_or(|until| report.concluded_at < until)
     }
+
+    /// What of it is for reports, which are never INIT; `None` when it lets none
+    /// of them through.
+    pub fn of_finished(&self) -> Option<ReportFilter> {
+        Some(ReportFilter {
+            states: finished_states(&self.states)?,
+            ..self.clone()
+        })
+    }
+}
+
+/// The states of a filter without INIT; `None` when there were no others. Asked
+/// for INIT, the archive would read every row to find none.
+fn finished_states(states: &[State]) -> Option<Vec<State>> {
+    let finished = states.iter().copied().filter(|state| *state != State::Init);
+    let finished: Vec<_> = finished.collect();
+    (states.is_empty() || !finished.is_empty()).then_some(finished)
 }
 
 /// Place of a report in the list, which has the newest first.

@@ -68,17 +68,20 @@ impl Node {
             );
             late.extend(state.unarchived.all_late(filter.case_name.as_deref()));
         }
-        let filter = filter.clone();
-        let finished = self
-            .archived(move |archive| {
-                let after = after.map(|(timestamp, partition, execution)| ExecutionCursor {
-                    timestamp,
-                    partition,
-                    execution,
-                });
-                archive.list_executions(&filter, after, limit)
-            })
-            .await?;
+        let finished = match filter.of_finished() {
+            None => Vec::new(),
+            Some(filter) => {
+                self.archived(move |archive| {
+                    let after = after.map(|(timestamp, partition, execution)| ExecutionCursor {
+                        timestamp,
+                        partition,
+                        execution,
+                    });
+                    archive.list_executions(&filter, after, limit)
+                })
+                .await?
+            }
+        };
         found.extend(finished.into_iter().map(|one| {
             let place = execution_place(&one);
             let mut view = one.view;
@@ -124,6 +127,9 @@ impl Node {
         limit: usize,
     ) -> Result<Vec<(Place, TestReport)>, NodeError> {
         let mut found = Vec::new();
+        let Some(filter) = filter.of_finished() else {
+            return Ok(found);
+        };
         for partition in self.partitions() {
             let state = partition.lock();
             let unarchived = state.unarchived.page(limit, |one| {
@@ -135,7 +141,6 @@ impl Node {
             let reports = unarchived.into_iter();
             found.extend(reports.filter_map(|(at, one)| Some((at, one.view.report.clone()?))));
         }
-        let filter = filter.clone();
         let archived = self
             .archived(move |archive| {
                 let after = after.map(|(concluded_at, partition, concluded)| ReportCursor {

@@ -119,6 +119,16 @@ impl Site {
         [one, listed.remove(0)]
     }
 
+    /// The ids of the executions in some states, as many as fit into a page.
+    async fn listed(&self, states: &[State]) -> Result<Vec<String>, NodeError> {
+        let filter = ExecutionFilter {
+            states: states.to_vec(),
+            ..ExecutionFilter::default()
+        };
+        let (listed, _) = self.node().list_executions(filter, 1000, "").await?;
+        Ok(listed.into_iter().map(|view| view.test.id).collect())
+    }
+
     async fn reports(&self) -> Vec<TestReport> {
         let listed = self.node().list_reports(ReportFilter::default(), 10, "");
         listed.await.unwrap().0
@@ -297,5 +307,39 @@ async fn retention_goes_by_journal_time() {
     }
     clock.advance(Duration::from_secs(7200));
     assert!(archiver::now(journal.as_ref()) - before >= chrono::TimeDelta::hours(2));
+    site.close();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_archive_is_not_asked_for_live_executions() {
+    let site = Site::new().await;
+    site.finish("finished").await;
+    site.submit("live").await;
+    site.archived().await;
+    for (states, ids) in [
+        (&[][..], &["live", "finished"][..]),
+        (&[State::Init], &["live"]),
+        (&[State::Pass], &["finished"]),
+        (&[State::Init, State::Pass], &["live", "finished"]),
+        (&[State::Init, State::Fail], &["live"]),
+    ] {
+        assert_eq!(site.listed(states).await.unwrap(), ids, "{states:?}");
+    }
+
+    // Where the archive cannot answer.
+    let db = Connection::open(site.directory.path().join(ARCHIVE)).unwrap();
+    db.execute_batch("ALTER TABLE finished RENAME TO hidden")
+        .unwrap();
+    assert_eq!(site.listed(&[State::Init]).await.unwrap(), ["live"]);
+    let of_init = ReportFilter {
+        states: vec![State::Init],
+        ..ReportFilter::default()
+    };
+    let reports = site.node().list_reports(of_init, 10, "").await.unwrap();
+    assert_eq!(reports, (Vec::new(), String::new()));
+    let mixed = site.listed(&[State::Init, State::Pass]).await;
+    assert!(matches!(mixed, Err(NodeError::Internal(_))), "{mixed:?}");
+    db.execute_batch("ALTER TABLE hidden RENAME TO finished")
+        .unwrap();
     site.close();
 }
