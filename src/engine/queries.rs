@@ -104,14 +104,24 @@ impl Engine {
         Some(self.live.get(&position)?.view())
     }
 
-    /// The live executions that a filter on (case, start) lets through: their
-    /// starts and positions, the newest first.
-    pub fn live_executions(&self, filter: impl Fn(&str, Time) -> bool) -> Vec<(Time, Position)> {
+    /// The first `limit` live executions that a filter on (case, start,
+    /// position) lets through: their starts and positions, the newest first.
+    pub fn live_executions(
+        &self,
+        limit: usize,
+        filter: impl Fn(&str, Time, Position) -> bool,
+    ) -> Vec<(Time, Position)> {
         let live = self.live.values();
-        let wanted = live.filter(|one| filter(&one.test.case_name, one.test.timestamp));
-        let mut found: Vec<_> = wanted
-            .map(|one| (one.test.timestamp, one.position))
-            .collect();
+        let found = live.filter_map(|one| {
+            let (test, place) = (&one.test, (one.test.timestamp, one.position));
+            filter(&test.case_name, place.0, place.1).then_some(place)
+        });
+        let mut found: Vec<_> = found.collect();
+        // There may be a million: only those that are asked for are sorted.
+        if limit < found.len() {
+            found.select_nth_unstable_by(limit, |a, b| b.cmp(a));
+            found.truncate(limit);
+        }
         found.sort_unstable_by(|a, b| b.cmp(a));
         found
     }

@@ -245,15 +245,20 @@ fn live_executions(
     after: Option<Place>,
     limit: usize,
 ) -> Vec<(Place, ExecutionView)> {
+    if !filter.states.is_empty() && !filter.states.contains(&State::Init) {
+        return Vec::new();
+    }
     let live = state
         .engine
-        .live_executions(|case_name, start| filter.lets_through(case_name, State::Init, start));
-    let live = live
-        .into_iter()
-        .map(|(start, position)| (start, partition, position));
-    live.filter(|place| comes(*place, after))
-        .take(limit)
-        .filter_map(|place| Some((place, state.engine.live_at(place.2)?)))
+        .live_executions(limit, |case_name, start, position| {
+            comes((start, partition, position), after)
+                && filter.lets_through(case_name, State::Init, start)
+        });
+    live.into_iter()
+        .filter_map(|(start, position)| {
+            let place = (start, partition, position);
+            Some((place, state.engine.live_at(position)?))
+        })
         .collect()
 }
 

@@ -16,8 +16,11 @@ pub(super) type Place = (Time, u32, Position);
 /// Most bytes of a page, about; clients take messages of 4 MiB. A single item
 /// may be larger.
 const PAGE_BYTES: usize = 1 << 20;
-/// Most items that are looked up at once.
+/// Items that are looked up at once while it is not known how large they are.
 const PORTION: usize = 64;
+/// Most items that are looked up at once: each look-up goes through all that is
+/// live, so there should be few, and each is held in memory as a whole.
+const LARGE_PORTION: usize = 256;
 /// Bytes of an item beside what its senders put into it, about.
 const FRAME: usize = 512;
 
@@ -47,7 +50,15 @@ impl<T> Page<T> {
 
     /// How many items to look up next, and one to see whether there are more.
     pub(super) fn wants(&self) -> Option<usize> {
-        let wants = self.room.min(PORTION);
+        let portion = match self.items.len() {
+            0 => PORTION,
+            // As many as fit, if they are like those before.
+            count => {
+                let each = (PAGE_BYTES - self.bytes) / count;
+                (self.bytes / each.max(1)).clamp(1, LARGE_PORTION)
+            }
+        };
+        let wants = self.room.min(portion);
         (wants > 0 && !self.full).then_some(wants + 1)
     }
 
@@ -136,6 +147,26 @@ mod tests {
                 assert_eq!(next, count);
                 return lens;
             }
+        }
+    }
+
+    #[test]
+    fn portions_go_by_the_size_of_the_items() {
+        for (bytes, expected) in [
+            (0, &[64, 256, 256, 256, 168][..]),
+            (100, &[64, 256, 256, 256, 168]),
+            (PAGE_BYTES / 100, &[64, 36, 1]),
+            (PAGE_BYTES / 3, &[64]),
+            (2 * PAGE_BYTES, &[64]),
+        ] {
+            let mut page = Page::new(None, 1000);
+            let mut portions = Vec::new();
+            while let Some(limit) = page.wants() {
+                portions.push(limit - 1);
+                let found = (0..limit as u64).map(|n| ((Time::default(), 0, n), n));
+                page.add(found.collect(), |_| bytes);
+            }
+            assert_eq!(portions, expected, "{bytes}");
         }
     }
 

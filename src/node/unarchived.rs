@@ -86,8 +86,11 @@ impl Unarchived {
         let placed = self.finished.iter();
         let placed = placed.filter_map(|(key, one)| Some((place(one)?, key, one)));
         let mut page: Vec<_> = placed.collect();
+        if limit < page.len() {
+            page.select_nth_unstable_by(limit, |(a, ..), (b, ..)| b.cmp(a));
+            page.truncate(limit);
+        }
         page.sort_unstable_by(|(a, ..), (b, ..)| b.cmp(a));
-        page.truncate(limit);
         page.into_iter()
             .map(|(place, key, one)| (place, self.with_late(key, one)))
             .collect()

@@ -86,8 +86,14 @@ fn executions_are_found_and_listed() {
     assert_eq!((engine.live_of("c"), engine.live_of("d")), (1, 0));
     assert_eq!((engine.live_len(), engine.remembered_len()), (1, 1));
     assert!(engine.knows("c", "e1") && engine.knows("c", "e2") && !engine.knows("d", "e2"));
-    assert_eq!(engine.live_executions(|_, _| true), [(at(2_000_000), e2)]);
-    assert_eq!(engine.live_executions(|name, _| name == "d"), []);
+    let live = [(at(2_000_000), e2)];
+    assert_eq!(engine.live_executions(9, |_, _, _| true), live);
+    assert_eq!(engine.live_executions(9, |name, _, _| name == "d"), []);
+    assert_eq!(
+        engine.live_executions(9, |_, _, position| position < e2),
+        []
+    );
+    assert_eq!(engine.live_executions(0, |_, _, _| true), []);
     assert_eq!(engine.late_total("c", "e1"), Some(1));
     assert_eq!(engine.late_total("c", "e2"), None);
     assert_eq!(
