@@ -13,7 +13,11 @@ use crate::{
     plan,
 };
 
-use super::{Node, NodeError, token};
+use super::{
+    Node, NodeError,
+    page::{case_bytes, fitting},
+    token,
+};
 
 /// A case and how many of its executions are live.
 #[derive(Clone, Debug)]
@@ -64,8 +68,10 @@ impl Node {
             );
         }
         page.sort_by(|a, b| a.case.name.cmp(&b.case.name));
-        let more = page.len() > page_size;
-        page.truncate(page_size);
+        let fit = fitting(page.iter().map(|status| case_bytes(&status.case)));
+        let fit = fit.min(page_size);
+        let more = page.len() > fit;
+        page.truncate(fit);
         let next = match page.last() {
             Some(last) if more => token::page_token(&pb::PageToken {
                 request,

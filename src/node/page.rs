@@ -1,9 +1,14 @@
 //! A page of a list: as many items as were asked for, or as fit into a message
 //! that clients take.
 
+use prost::Message;
+
 use crate::{
-    convert::value::{message_len, object_len},
-    model::{ExecutionView, Position, ReceivedSignal, TestExecution, TestReport, Time},
+    convert::{
+        case::case_to_pb,
+        value::{message_len, object_len},
+    },
+    model::{Case, ExecutionView, Position, ReceivedSignal, TestExecution, TestReport, Time},
     pb::storage as pb,
 };
 
@@ -94,6 +99,21 @@ impl<T> Page<T> {
         };
         (self.items, token)
     }
+}
+
+/// How many items of these sizes fit into a page: one at least.
+pub(super) fn fitting(sizes: impl Iterator<Item = usize>) -> usize {
+    let mut bytes = 0_usize;
+    let fit = sizes.take_while(|size| {
+        bytes = bytes.saturating_add(*size);
+        bytes <= PAGE_BYTES
+    });
+    fit.count().max(1)
+}
+
+/// Size of a case as a message, about.
+pub(super) fn case_bytes(case: &Case) -> usize {
+    FRAME + case_to_pb(case).encoded_len()
 }
 
 /// Size of a report as a message, about.

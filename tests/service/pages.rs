@@ -1,12 +1,12 @@
 //! Pages: every item exactly once, whatever comes meanwhile, and tokens that are
 //! taken only where they were given.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use livecheck::{
     convert::value::json_to_pb,
     pb::v1::{
-        Case, ListCasesRequest, ListExecutionsRequest, ListReportsRequest, State,
+        Case, Contract, ListCasesRequest, ListExecutionsRequest, ListReportsRequest, Signal, State,
         SubmitExecutionRequest, TestReport,
     },
 };
@@ -14,7 +14,7 @@ use serde_json::json;
 use tonic::Code;
 
 use crate::{
-    given::{case, submission},
+    given::{case, contract, signal, submission},
     refusal::Refused,
     server::{Clients, Server},
 };
@@ -272,6 +272,54 @@ async fn a_token_is_taken_only_for_its_own_list() {
         refusal.check(&call, Code::InvalidArgument, "INVALID_PAGE_TOKEN", &[]);
     }
     assert_eq!(reports(&clients, 1000, &of_reports).await.0.len(), 2);
+    server.stop().await;
+}
+
+/// Clients take messages of 4 MiB unless they are told otherwise.
+#[tokio::test]
+async fn pages_of_large_cases_fit_into_a_message() {
+    let server = Server::start().await;
+    let clients = server.clients();
+    let long = Contract {
+        message: "x".repeat(1000),
+        ..contract("value != null")
+    };
+    let large = (0..60).map(|n| Signal {
+        expect: vec![long.clone(); 16],
+        ..signal(&format!("signal-{n}"))
+    });
+    let large: Vec<_> = large.collect();
+    for n in 0..5 {
+        let large = Case {
+            name: format!("large.{n}"),
+            signals: large.clone(),
+            ..Case::default()
+        };
+        clients.apply(large).await;
+        clients.apply(case(&format!("small.{n}"), &["done"])).await;
+    }
+    let (mut listed, mut token) = (BTreeMap::new(), String::new());
+    loop {
+        let request = ListCasesRequest {
+            page_size: 1000,
+            page_token: token,
+        };
+        let page = clients.cases.clone().list_cases(request).await;
+        let page = page.unwrap().into_inner();
+        assert!(!page.cases.is_empty());
+        for one in page.cases {
+            let case = one.case.unwrap();
+            let signals = case.signals.len();
+            assert_eq!(listed.insert(case.name, signals), None, "told twice");
+        }
+        token = page.next_page_token;
+        if token.is_empty() {
+            break;
+        }
+    }
+    let wanted = [("large", 60), ("small", 1)].into_iter();
+    let wanted = wanted.flat_map(|(name, len)| (0..5).map(move |n| (format!("{name}.{n}"), len)));
+    assert_eq!(listed, wanted.collect());
     server.stop().await;
 }
 
