@@ -120,15 +120,19 @@ pub(super) fn case_bytes(case: &Case) -> usize {
 pub(super) fn report_bytes(report: &TestReport) -> usize {
     let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
     let test = report.test.as_ref().map_or(0, test_bytes);
-    FRAME + test + text(&report.error) + text(&report.traceback)
+    let latencies = report.signal_latency.keys();
+    let latencies: usize = latencies.map(|name| 32 + name.len()).sum();
+    FRAME + test + text(&report.error) + text(&report.traceback) + latencies
 }
 
 /// Size of an execution as a message, about.
 pub(super) fn view_bytes(view: &ExecutionView) -> usize {
     let signals = view.signals.iter().chain(&view.late_signals);
     let signals: usize = signals.map(signal_bytes).sum();
+    let progress = view.progress.iter();
+    let progress: usize = progress.map(|one| 64 + one.signal_name.len()).sum();
     let report = view.report.as_ref().map_or(0, report_bytes);
-    FRAME + test_bytes(&view.test) + signals + report
+    FRAME + test_bytes(&view.test) + progress + signals + report
 }
 
 fn test_bytes(test: &TestExecution) -> usize {
@@ -144,7 +148,63 @@ fn signal_bytes(signal: &ReceivedSignal) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::{
+        convert::models::{report_to_pb, view_to_pb},
+        model::{SignalProgress, State},
+    };
+
+    #[test]
+    fn the_size_of_an_execution_counts_all_of_its_signals() {
+        let now = Time::from_timestamp_micros(1_780_000_000_123_456).unwrap();
+        let test = TestExecution {
+            id: "id".to_owned(),
+            case_name: "orders".to_owned(),
+            timestamp: now,
+            test_args: Vec::new(),
+            test_kwargs: serde_json::Map::new(),
+            expires: now,
+            labels: [].into(),
+        };
+        let names = (0..64).map(|n| format!("signal-{n}"));
+        let latency = Duration::new(1_000_000, 123_456_789);
+        let report = TestReport {
+            case_name: test.case_name.clone(),
+            state: State::Pass,
+            test: Some(test.clone()),
+            runtime: None,
+            signal_latency: names.clone().map(|name| (name, latency)).collect(),
+            error: None,
+            traceback: None,
+            concluded_at: now,
+        };
+        let progress = names.map(|signal_name| SignalProgress {
+            signal_name,
+            count: 1,
+            min: 1,
+            max: Some(1),
+            settled: true,
+            clock_started_at: Some(now),
+            deadline: now,
+            latency: Some(latency),
+        });
+        let view = ExecutionView {
+            test,
+            case_revision: 1,
+            progress: progress.collect(),
+            signals: Vec::new(),
+            signal_count: 64,
+            late_signals: Vec::new(),
+            late_signal_count: 0,
+            report: Some(report.clone()),
+        };
+        let message = report_to_pb(&report).encoded_len();
+        assert!((message..3 * message).contains(&report_bytes(&report)));
+        let message = view_to_pb(&view, now).encoded_len();
+        assert!((message..3 * message).contains(&view_bytes(&view)));
+    }
 
     /// Pages through numbers, each of `bytes`, of which there are `count`.
     fn pages(count: u64, size: usize, bytes: usize) -> Vec<usize> {
