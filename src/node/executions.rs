@@ -133,8 +133,9 @@ impl Node {
         Ok((found.into_view(), None))
     }
 
-    /// The report's execution, once it is finished: waits for at most `wait`, or
-    /// as long as it takes.
+    /// The report's execution, once it is finished: waits for at most `wait`.
+    /// Without one it has its verdict and is waited for like an answer from the
+    /// journal, which takes no place among those who wait.
     pub(super) async fn finished(
         &self,
         case_name: &str,
@@ -157,10 +158,15 @@ impl Node {
         if wait == Some(Duration::ZERO) {
             return Err(not_ready(case_name, id));
         }
-        let _permit = self.permit()?;
         let told = match wait {
-            Some(wait) => tokio::time::timeout(wait, waiter.wait()).await,
-            None => Ok(waiter.wait().await),
+            Some(wait) => {
+                let _permit = self.permit()?;
+                tokio::time::timeout(wait, waiter.wait()).await
+            }
+            None => {
+                self.check_open()?;
+                Ok(waiter.wait().await)
+            }
         };
         match told {
             Ok(Some(finished)) => Ok(finished),

@@ -93,12 +93,18 @@ impl Node {
     /// A place among those who wait or watch. Who asks for it after registering
     /// with the feed is told of the node's end, or refused here.
     pub fn permit(&self) -> Result<Permit, NodeError> {
-        if *self.0.closing.borrow() {
-            return Err(NodeError::ShuttingDown);
-        }
+        self.check_open()?;
         let place = Arc::clone(&self.0.waiters).try_acquire_owned();
         let place = place.map_err(|_| NodeError::TooManyWaiters(self.0.options.max_waiters))?;
         Ok(Permit { _place: place })
+    }
+
+    /// Refuses to wait once the node goes down.
+    fn check_open(&self) -> Result<(), NodeError> {
+        match *self.0.closing.borrow() {
+            true => Err(NodeError::ShuttingDown),
+            false => Ok(()),
+        }
     }
 
     /// Resolves when the node goes down.

@@ -6,8 +6,9 @@ use std::time::Duration;
 use livecheck::{
     convert::value::json_to_pb,
     pb::v1::{
-        DeleteCaseRequest, ListCasesRequest, ListExecutionsRequest, WaitSignalRequest,
-        WatchCasesRequest, WatchExecutionRequest, WatchReportsRequest, WatchSignalsRequest,
+        CancelExecutionRequest, DeleteCaseRequest, ListCasesRequest, ListExecutionsRequest, State,
+        WaitSignalRequest, WatchCasesRequest, WatchExecutionRequest, WatchReportsRequest,
+        WatchSignalsRequest,
     },
     settings::units::ByteSize,
 };
@@ -142,6 +143,17 @@ async fn no_more_calls_than_may_wait() {
         refusal.check("wait", Code::ResourceExhausted, "TOO_MANY_WAITERS", &[]);
     }
     assert_eq!(clients.everything().await, before);
+
+    // A cancelled execution is waited for, but it needs no place.
+    clients.submit("orders", "cancelled").await;
+    let cancel = CancelExecutionRequest {
+        case_name: "orders".to_owned(),
+        id: "cancelled".to_owned(),
+        reason: String::new(),
+    };
+    let cancelled = executions.cancel_execution(cancel).await.unwrap();
+    let cancelled = cancelled.into_inner().execution.unwrap();
+    assert_eq!(cancelled.state(), State::Skip);
 
     // What is there already is not waited for, and who leaves makes room.
     clients.send(event("orders", "live", "done")).await;
