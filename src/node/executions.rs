@@ -56,13 +56,14 @@ impl Node {
             always,
         } = request;
         let (case_name, given) = (submission.case_name.clone(), !submission.id.is_empty());
-        let case = self.case(&case_name)?;
+        // Before the case, which may be deleted: the report is still kept.
         let digest = given.then(|| SubmissionDigest::of(&submission));
         if let Some(digest) = digest
             && let Some(found) = self.find(&case_name, &submission.id).await?
         {
             return same_submission(found, digest, &submission).map(Some);
         }
+        let case = self.case(&case_name)?;
         if !given {
             submission.id = Uuid::now_v7().to_string();
         }

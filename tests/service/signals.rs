@@ -3,8 +3,8 @@
 use livecheck::{
     convert::value::json_to_pb,
     pb::v1::{
-        Case, GetExecutionRequest, SendSignalRequest, Signal, SignalEvent, SignalOutcome, State,
-        SubmitExecutionRequest, WaitSignalRequest,
+        Case, DeleteCaseRequest, GetExecutionRequest, SendSignalRequest, Signal, SignalEvent,
+        SignalOutcome, State, SubmitExecutionRequest, WaitSignalRequest,
     },
 };
 use serde_json::{Value, json};
@@ -275,5 +275,19 @@ async fn submitting_again_gives_the_first_answer() {
         let refusal = executions.submit_execution(other).await.refusal().await;
         refusal.check(&call, Code::AlreadyExists, "EXECUTION_EXISTS", &[]);
     }
+
+    // The report outlives the case.
+    let name = "orders".to_owned();
+    let deleted = clients
+        .cases
+        .clone()
+        .delete_case(DeleteCaseRequest { name })
+        .await;
+    deleted.unwrap();
+    let again = executions.submit_execution(request).await.unwrap();
+    assert_eq!(again.into_inner().test.unwrap(), first);
+    let new = submission("orders", "new");
+    let refusal = executions.submit_execution(new).await.refusal().await;
+    refusal.check("submit", Code::NotFound, "CASE_NOT_FOUND", &[]);
     server.stop().await;
 }
