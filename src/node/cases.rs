@@ -90,20 +90,22 @@ impl Node {
         validate_only: bool,
     ) -> Result<(Arc<Case>, ApplyOutcome), NodeError> {
         let case = self.compiled(case).await?;
-        let (_place, creating) = self.0.creating.take();
         let current = self.case(&case.name).ok();
-        let outcome = match &current {
-            None => {
-                let count: usize = self
-                    .partitions()
-                    .map(|one| one.lock().engine.cases().count())
-                    .sum();
-                let max = self.options().max_cases;
-                if count + creating >= max {
-                    return Err(NodeError::TooManyCases(max));
-                }
-                ApplyOutcome::Created
+        // Only what creates a case takes a place.
+        let _place = match &current {
+            None if validate_only => {
+                self.admit_case(0)?;
+                None
             }
+            None => {
+                let (place, creating) = self.0.creating.take();
+                self.admit_case(creating)?;
+                Some(place)
+            }
+            Some(_) => None,
+        };
+        let outcome = match &current {
+            None => ApplyOutcome::Created,
             Some(current) if same_declaration(current, &case) => ApplyOutcome::Unchanged,
             Some(_) => ApplyOutcome::Updated,
         };
@@ -124,6 +126,17 @@ impl Node {
         {
             Answer::CaseApplied(case, outcome) => Ok((case, outcome)),
             other => Err(super::unexpected(&other)),
+        }
+    }
+
+    /// Refuses a new case when there are too many, those on their way included.
+    fn admit_case(&self, creating: usize) -> Result<(), NodeError> {
+        let partitions = self.partitions();
+        let counts = partitions.map(|one| one.lock().engine.cases().count());
+        let max = self.options().max_cases;
+        match counts.sum::<usize>() + creating >= max {
+            true => Err(NodeError::TooManyCases(max)),
+            false => Ok(()),
         }
     }
 

@@ -6,9 +6,9 @@ use std::time::Duration;
 use livecheck::{
     convert::value::json_to_pb,
     pb::v1::{
-        CancelExecutionRequest, DeleteCaseRequest, ListCasesRequest, ListExecutionsRequest, State,
-        WaitSignalRequest, WatchCasesRequest, WatchExecutionRequest, WatchReportsRequest,
-        WatchSignalsRequest,
+        ApplyCaseRequest, CancelExecutionRequest, DeleteCaseRequest, ListCasesRequest,
+        ListExecutionsRequest, State, WaitSignalRequest, WatchCasesRequest, WatchExecutionRequest,
+        WatchReportsRequest, WatchSignalsRequest,
     },
     settings::units::ByteSize,
 };
@@ -87,6 +87,41 @@ async fn no_more_cases_than_may_be_declared() {
     clients.apply(case(&name, &["done"])).await;
     cases.delete_case(DeleteCaseRequest { name }).await.unwrap();
     clients.apply(case("next", &[])).await;
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_change_of_a_case_takes_no_place_of_a_new_one() {
+    const CHANGES: usize = 40;
+    let server = Server::with(|settings| settings.max_cases = 2).await;
+    let clients = server.clients();
+    clients.apply(case("orders", &["done"])).await;
+    for round in 0..3 {
+        let mut changes = tokio::task::JoinSet::new();
+        for n in 0..CHANGES {
+            let clients = clients.clone();
+            changes.spawn(async move {
+                let mut changed = case("orders", &["done"]);
+                changed.description = format!("{round} {}", n / 2);
+                clients.apply(changed).await;
+                let request = ApplyCaseRequest {
+                    case: Some(case("other", &[])),
+                    validate_only: true,
+                };
+                // Refused once the new case is there and nothing more fits.
+                let _ = clients.cases.clone().apply_case(request).await;
+            });
+        }
+        // While the changes are on their way.
+        changes.join_next().await.unwrap().unwrap();
+        clients.apply(case("new", &[])).await;
+        while let Some(changed) = changes.join_next().await {
+            changed.unwrap();
+        }
+        let name = "new".to_owned();
+        let mut cases = clients.cases.clone();
+        cases.delete_case(DeleteCaseRequest { name }).await.unwrap();
+    }
     server.stop().await;
 }
 
