@@ -14,12 +14,14 @@ use std::{
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
-    archive::Finished,
-    model::{ReceivedSignal, SignalOutcome},
+    archive::{Entry, Finished},
+    model::{ReceivedSignal, SignalOutcome, value_size},
 };
 
 /// Items that a watcher may be behind before it is cut off.
 const WATCHER_BUFFER: usize = 4096;
+/// Bytes that these items may take in memory, about.
+const WATCHER_BYTES: usize = 16 << 20;
 
 /// A signal that was waited for.
 #[derive(Clone, Debug)]
@@ -37,6 +39,47 @@ pub enum Seen {
     Signal(Arc<ReceivedSignal>),
     /// The execution is finished.
     Finished(Arc<Finished>),
+}
+
+impl Seen {
+    /// Bytes it takes in memory, about.
+    fn bytes(&self) -> usize {
+        match self {
+            Seen::Signal(seen) => {
+                let event = &seen.event;
+                size_of::<ReceivedSignal>() + value_size(&event.key) + value_size(&event.value)
+            }
+            Seen::Finished(finished) => {
+                let bytes = Entry::Finished(Arc::clone(finished)).bytes();
+                usize::try_from(bytes).unwrap_or(usize::MAX)
+            }
+        }
+    }
+}
+
+/// Where one watcher is told.
+#[derive(Debug)]
+struct Teller {
+    /// What is seen, with its bytes.
+    sender: mpsc::Sender<(usize, Seen)>,
+    /// Bytes of what the watcher has not taken yet.
+    behind: Arc<AtomicUsize>,
+}
+
+impl Teller {
+    fn new() -> (Teller, mpsc::Receiver<(usize, Seen)>) {
+        let (sender, receiver) = mpsc::channel(WATCHER_BUFFER);
+        let behind = Arc::default();
+        (Teller { sender, behind }, receiver)
+    }
+
+    /// Tells the watcher; `false` when it has left or is too far behind. One that
+    /// has taken everything is told whatever the size.
+    fn tell(&self, seen: &Seen, bytes: usize) -> bool {
+        let behind = self.behind.fetch_add(bytes, Ordering::AcqRel);
+        let fits = behind == 0 || behind.saturating_add(bytes) <= WATCHER_BYTES;
+        fits && self.sender.try_send((bytes, seen.clone())).is_ok()
+    }
 }
 
 /// Under what someone waits.
@@ -102,11 +145,12 @@ impl<K: Hash + Eq + Clone, S> Waiting<K, S> {
     }
 }
 
-impl<K: Hash + Eq + Clone> Waiting<K, mpsc::Sender<Seen>> {
-    /// Tells the watchers of a key; one whose buffer is full is cut off.
+impl<K: Hash + Eq + Clone> Waiting<K, Teller> {
+    /// Tells the watchers of a key; one that is too far behind is cut off.
     fn tell(&mut self, key: &K, seen: &Seen) {
         if let Some(watchers) = self.by_key.get_mut(key) {
-            watchers.retain(|(_, sender)| sender.try_send(seen.clone()).is_ok());
+            let bytes = seen.bytes();
+            watchers.retain(|(_, teller)| teller.tell(seen, bytes));
             if watchers.is_empty() {
                 self.by_key.remove(key);
             }
@@ -119,8 +163,8 @@ impl<K: Hash + Eq + Clone> Waiting<K, mpsc::Sender<Seen>> {
 struct Registry {
     signals: Waiting<SignalKey, oneshot::Sender<Arrival>>,
     reports: Waiting<ExecutionKey, oneshot::Sender<Arc<Finished>>>,
-    executions: Waiting<ExecutionKey, mpsc::Sender<Seen>>,
-    cases: Waiting<String, mpsc::Sender<Seen>>,
+    executions: Waiting<ExecutionKey, Teller>,
+    cases: Waiting<String, Teller>,
 }
 
 /// The feed of one partition.
@@ -152,21 +196,25 @@ impl Feed {
     }
 
     pub(super) fn watch_execution(&self, key: ExecutionKey) -> Watcher {
-        let (sender, receiver) = mpsc::channel(WATCHER_BUFFER);
-        let number = self.lock().executions.add(key.clone(), sender);
+        let (teller, receiver) = Teller::new();
+        let behind = Arc::clone(&teller.behind);
+        let number = self.lock().executions.add(key.clone(), teller);
         let leave = move |registry: &mut Registry| registry.executions.remove(&key, number);
         Watcher {
             receiver,
+            behind,
             _place: Place::new(self, leave),
         }
     }
 
     pub(super) fn watch_case(&self, case_name: String) -> Watcher {
-        let (sender, receiver) = mpsc::channel(WATCHER_BUFFER);
-        let number = self.lock().cases.add(case_name.clone(), sender);
+        let (teller, receiver) = Teller::new();
+        let behind = Arc::clone(&teller.behind);
+        let number = self.lock().cases.add(case_name.clone(), teller);
         let leave = move |registry: &mut Registry| registry.cases.remove(&case_name, number);
         Watcher {
             receiver,
+            behind,
             _place: Place::new(self, leave),
         }
     }
@@ -298,7 +346,8 @@ impl<T> Waiter<T> {
 
 /// Receives what is seen.
 pub struct Watcher {
-    receiver: mpsc::Receiver<Seen>,
+    receiver: mpsc::Receiver<(usize, Seen)>,
+    behind: Arc<AtomicUsize>,
     _place: Place,
 }
 
@@ -306,6 +355,50 @@ impl Watcher {
     /// What is seen next; `None` when the watcher was cut off because it is too
     /// slow, or the feed was closed.
     pub async fn next(&mut self) -> Option<Seen> {
-        self.receiver.recv().await
+        let (bytes, seen) = self.receiver.recv().await?;
+        self.behind.fetch_sub(bytes, Ordering::AcqRel);
+        Some(seen)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Json, SignalEvent, Time};
+
+    #[tokio::test]
+    async fn a_watcher_is_cut_off_when_it_is_too_many_bytes_behind() {
+        const ITEMS: usize = 100;
+        let feed = Feed::default();
+        for (bytes, kept) in [(1 << 10, ITEMS), (1 << 20, 15), (WATCHER_BYTES, 1)] {
+            let seen = Arc::new(ReceivedSignal {
+                event: SignalEvent {
+                    signal_name: "sent".to_owned(),
+                    case_name: "orders".to_owned(),
+                    key: Json::from("a"),
+                    value: Json::from("x".repeat(bytes)),
+                },
+                signal_id: String::new(),
+                at: Time::default(),
+                outcome: SignalOutcome::Early,
+                judged: false,
+                late_by: None,
+                value_dropped: false,
+            });
+            let mut slow = feed.watch_case("orders".to_owned());
+            let mut quick = feed.watch_case("orders".to_owned());
+            for _ in 0..ITEMS {
+                feed.signal(&seen, None);
+                assert!(quick.next().await.is_some());
+            }
+            let mut told = 0;
+            while slow.behind.load(Ordering::Acquire) > 0 && slow.next().await.is_some() {
+                told += 1;
+            }
+            assert_eq!(told, kept, "{bytes}");
+            if kept < ITEMS {
+                assert!(slow.next().await.is_none());
+            }
+        }
     }
 }
