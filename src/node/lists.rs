@@ -1,23 +1,25 @@
 //! Lists of executions and reports, page by page, and the watch over cases.
 
-use std::collections::{HashMap, VecDeque};
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+};
 
 use crate::{
-    archive::{ExecutionCursor, ExecutionFilter, Finished, ReportCursor, ReportFilter},
-    model::{CaseChange, ExecutionView, Position, State, TestReport, Time},
+    archive::{
+        ArchivedCaseChange, ExecutionCursor, ExecutionFilter, Finished, ReportCursor, ReportFilter,
+    },
+    model::{Case, CaseChange, ExecutionView, Position, State, TestReport, Time},
 };
 
 use super::{
     Node, NodeError, Permit,
     feed::ExecutionKey,
-    page::{Page, Place, report_bytes, view_bytes},
+    page::{Page, Place, Portion, case_bytes, fitting, report_bytes, view_bytes},
     partition,
     reports::{cursors, reach},
     token,
 };
-
-/// Changes read from the archive at once.
-const PORTION: usize = 256;
 
 impl Node {
     /// A page of executions, the newest first, and the token of the next one.
@@ -171,7 +173,7 @@ impl Node {
             let partitions = self.partitions().map(|partition| {
                 let state = partition.lock();
                 let cases = state.engine.cases();
-                now.extend(cases.map(|case| CaseChange::Applied((**case).clone())));
+                now.extend(cases.map(Arc::clone));
                 state.engine.position()
             });
             partitions.collect()
@@ -186,6 +188,7 @@ impl Node {
             node: self.clone(),
             now,
             positions,
+            portion: Portion::new(),
             _permit: permit,
         })
     }
@@ -271,8 +274,9 @@ fn execution_place(finished: &Finished) -> Place {
 pub struct CaseChanges {
     node: Node,
     /// The cases as they were at the start, not told yet.
-    now: VecDeque<CaseChange>,
+    now: VecDeque<Arc<Case>>,
     positions: Vec<Position>,
+    portion: Portion,
     _permit: Permit,
 }
 
@@ -289,26 +293,36 @@ impl CaseChanges {
     /// The next changes, each with the token after it. Cancel-safe.
     pub async fn next(&mut self) -> Result<Option<Vec<(CaseChange, String)>>, NodeError> {
         if !self.now.is_empty() {
-            let mut told = Vec::with_capacity(self.now.len());
-            while let Some(change) = self.now.pop_front() {
+            let fit = fitting(self.now.iter().map(|case| case_bytes(case)));
+            let mut told = Vec::with_capacity(fit);
+            while told.len() < fit
+                && let Some(case) = self.now.pop_front()
+            {
                 let token = self.token();
-                told.push((change, token));
+                told.push((CaseChange::Applied(Arc::unwrap_or_clone(case)), token));
             }
             return Ok(Some(told));
         }
         loop {
             self.node.archive_beyond(&self.positions).await?;
-            let cursors = cursors(&self.positions);
-            let page = self
+            let (cursors, limit) = (cursors(&self.positions), self.portion.wants());
+            let mut page = self
                 .node
-                .archived(move |archive| archive.case_changes_after(&cursors, PORTION))
+                .archived(move |archive| archive.case_changes_after(&cursors, limit))
                 .await?;
+            let size = |item: &ArchivedCaseChange| match &item.change {
+                CaseChange::Applied(case) => case_bytes(case),
+                CaseChange::Deleted(name) => name.len(),
+            };
+            let cut = self.portion.cut(&mut page.items, size);
             let mut told = Vec::with_capacity(page.items.len());
             for item in page.items {
                 reach(&mut self.positions, &[(item.partition, item.position)]);
                 told.push((item.change, self.token()));
             }
-            reach(&mut self.positions, &page.reached);
+            if !cut {
+                reach(&mut self.positions, &page.reached);
+            }
             if let Some((_, last)) = told.last_mut() {
                 *last = self.token();
                 return Ok(Some(told));

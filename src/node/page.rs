@@ -111,6 +111,33 @@ pub(super) fn fitting(sizes: impl Iterator<Item = usize>) -> usize {
     fit.count().max(1)
 }
 
+/// How many items a watch reads from the archive at once: fewer while they are
+/// large.
+#[derive(Debug)]
+pub(super) struct Portion(usize);
+
+impl Portion {
+    pub(super) fn new() -> Portion {
+        Portion(PORTION)
+    }
+
+    pub(super) fn wants(&self) -> usize {
+        self.0
+    }
+
+    /// Cuts what was read to what fits; whether it was more.
+    pub(super) fn cut<T>(&mut self, read: &mut Vec<T>, bytes: impl Fn(&T) -> usize) -> bool {
+        let fit = fitting(read.iter().map(bytes));
+        let cut = fit < read.len();
+        read.truncate(fit);
+        self.0 = match cut {
+            true => fit,
+            false => (2 * self.0).min(LARGE_PORTION),
+        };
+        cut
+    }
+}
+
 /// Size of a case as a message, about.
 pub(super) fn case_bytes(case: &Case) -> usize {
     FRAME + case_to_pb(case).encoded_len()
@@ -247,6 +274,25 @@ mod tests {
                 page.add(found.collect(), |_| bytes);
             }
             assert_eq!(portions, expected, "{bytes}");
+        }
+    }
+
+    #[test]
+    fn a_watch_reads_less_while_items_are_large() {
+        let mut portion = Portion::new();
+        for (bytes, len, expected) in [
+            (100, 64, (64, false, 128)),
+            (100, 128, (128, false, 256)),
+            (100, 256, (256, false, 256)),
+            (PAGE_BYTES / 3, 256, (3, true, 3)),
+            (PAGE_BYTES / 3, 3, (3, false, 6)),
+            (2 * PAGE_BYTES, 6, (1, true, 1)),
+            (2 * PAGE_BYTES, 1, (1, false, 2)),
+            (0, 0, (0, false, 4)),
+        ] {
+            let mut read = vec![bytes; len];
+            let cut = portion.cut(&mut read, |bytes| *bytes);
+            assert_eq!((read.len(), cut, portion.wants()), expected, "{bytes}");
         }
     }
 

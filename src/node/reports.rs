@@ -3,14 +3,15 @@
 use std::time::Duration;
 
 use crate::{
-    archive::ReportFilter,
+    archive::{ArchivedReport, ReportFilter},
     model::{Position, TestReport},
 };
 
-use super::{Node, NodeError, Permit, token};
-
-/// Reports read from the archive at once.
-const PORTION: usize = 256;
+use super::{
+    Node, NodeError, Permit,
+    page::{Portion, report_bytes},
+    token,
+};
 
 impl Node {
     /// The report of an execution; waits for it for at most `wait`.
@@ -47,6 +48,7 @@ impl Node {
             node: self.clone(),
             filter,
             positions,
+            portion: Portion::new(),
             _permit: permit,
         })
     }
@@ -73,6 +75,7 @@ pub struct ReportStream {
     filter: ReportFilter,
     /// Up to where each partition has been told.
     positions: Vec<Position>,
+    portion: Portion,
     _permit: Permit,
 }
 
@@ -87,18 +90,23 @@ impl ReportStream {
         loop {
             self.node.archive_beyond(&self.positions).await?;
             let filter = self.filter.clone();
-            let cursors = cursors(&self.positions);
-            let page = self
+            let (cursors, limit) = (cursors(&self.positions), self.portion.wants());
+            let mut page = self
                 .node
-                .archived(move |archive| archive.reports_after(&cursors, &filter, PORTION))
+                .archived(move |archive| archive.reports_after(&cursors, &filter, limit))
                 .await?;
+            let size = |item: &ArchivedReport| report_bytes(&item.report);
+            let cut = self.portion.cut(&mut page.items, size);
             let mut told = Vec::with_capacity(page.items.len());
             for item in page.items {
                 reach(&mut self.positions, &[(item.partition, item.concluded)]);
                 told.push((item.report, self.token()));
             }
-            // Nothing is wanted up to there: it need not be looked at again.
-            reach(&mut self.positions, &page.reached);
+            if !cut {
+                // Nothing else is wanted up to there: it need not be looked at
+                // again.
+                reach(&mut self.positions, &page.reached);
+            }
             if let Some((_, last)) = told.last_mut() {
                 *last = self.token();
                 return Ok(told);
