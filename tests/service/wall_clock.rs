@@ -1,108 +1,36 @@
-//! Steps of the wall clock: nothing fires early or late for them. A node over
-//! the journal in memory, with a clock that is moved by hand.
+//! Steps of the wall clock: nothing fires early or late for them.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use chrono::TimeDelta;
 use livecheck::{
-    archive::Archive,
-    clock::{Clock, ManualClock},
-    journal::{Journal, MemoryJournal},
-    model::{State, Submission, TestReport},
-    node::{Node, NodeError, NodeOptions, Opened, Reply, SubmitRequest},
+    clock::Clock,
+    model::{State, TestReport},
+    node::NodeError,
 };
 use tokio::time::timeout;
 
-use crate::given::{DEADLINE, case, seconds};
+use crate::{
+    given::{DEADLINE, case, seconds},
+    stepped::Stepped,
+};
 
 /// Cases enough for every partition to have one.
 const CASES: usize = 12;
 /// How long their executions wait for their signal.
 const TIMEOUT: i64 = 30;
-/// A second and a little, as each tick takes its place a little after it is due.
-const SECOND: Duration = Duration::from_millis(1001);
 /// A step of the wall clock.
 const HOUR: TimeDelta = TimeDelta::hours(1);
 
-struct Stepped {
-    clock: Arc<ManualClock>,
-    journal: Arc<MemoryJournal<Reply>>,
-    opened: Opened,
-}
-
 impl Stepped {
-    async fn start(partitions: u32) -> Stepped {
-        let clock = Arc::new(ManualClock::fixed());
-        let journal = Arc::new(MemoryJournal::new(partitions, clock.clone(), 10_000));
-        let id = Journal::<Reply>::id(journal.as_ref());
-        let archive = Archive::in_memory(id, partitions).unwrap();
-        let options = NodeOptions::default();
-        let opened = Node::open(journal.clone(), archive, clock.clone(), options);
-        Stepped {
-            clock: clock.clone(),
-            opened: opened.await.unwrap(),
-            journal,
-        }
-    }
-
-    fn node(&self) -> &Node {
-        &self.opened.node
-    }
-
-    fn head(&self, partition: u32) -> u64 {
-        Journal::<Reply>::head(self.journal.as_ref(), partition)
-    }
-
-    fn partitions(&self) -> std::ops::Range<u32> {
-        0..Journal::<Reply>::partitions(self.journal.as_ref())
-    }
-
-    /// Lets a second pass, and waits until every partition has taken note.
-    async fn second(&self) {
-        let heads: Vec<_> = self.partitions().map(|one| self.head(one)).collect();
-        self.clock.advance(SECOND);
-        let noted = async {
-            while self
-                .partitions()
-                .any(|one| self.head(one) == heads[one as usize])
-            {
-                tokio::task::yield_now().await;
-            }
-        };
-        timeout(DEADLINE, noted).await.expect("a tick a second");
-    }
-
     fn step(&self, by: TimeDelta) {
         self.clock.step_wall(self.clock.wall() + by);
-    }
-
-    async fn submit(&self, n: usize) {
-        let submission = Submission {
-            case_name: name(n),
-            id: "a".to_owned(),
-            test_args: Vec::new(),
-            test_kwargs: serde_json::Map::new(),
-            expires: None,
-            labels: std::collections::BTreeMap::new(),
-        };
-        let request = SubmitRequest {
-            submission,
-            always: true,
-        };
-        self.node().submit(request).await.unwrap().unwrap();
     }
 
     async fn report(&self, n: usize, wait: Duration) -> Result<TestReport, NodeError> {
         let name = name(n);
         let report = self.node().report(&name, "a", wait);
         timeout(DEADLINE, report).await.expect("it is answered")
-    }
-
-    async fn close(self) {
-        let close = tokio::task::spawn_blocking(move || {
-            self.opened.close(std::time::Instant::now() + DEADLINE)
-        });
-        close.await.unwrap();
     }
 }
 
@@ -122,7 +50,7 @@ async fn time_out(partitions: u32, steps: &[(i64, TimeDelta)]) {
     let has_cases = |one| stepped.head(one) > 1;
     assert!(stepped.partitions().all(has_cases), "each has a case");
     for n in 0..CASES {
-        stepped.submit(n).await;
+        stepped.submit(&name(n), "a").await;
     }
     let shown = format!("{partitions} partitions, steps {steps:?}");
     for second in 0..TIMEOUT {

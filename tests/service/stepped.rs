@@ -1,0 +1,103 @@
+//! A node over the journal in memory, with a clock that is moved by hand.
+
+use std::{collections::BTreeMap, ops::Range, sync::Arc, time::Duration};
+
+use livecheck::{
+    archive::Archive,
+    clock::{Clock, ManualClock},
+    journal::{Journal, MemoryJournal},
+    model::{Submission, TestExecution, Time},
+    node::{Node, NodeOptions, Opened, Reply, SubmitRequest},
+};
+use tokio::time::timeout;
+
+use crate::given::DEADLINE;
+
+/// A second and a little, as each tick takes its place a little after it is due.
+const SECOND: Duration = Duration::from_millis(1001);
+
+/// A node that is up; ended with [`Stepped::close`].
+pub struct Stepped {
+    /// Moves journal time.
+    pub clock: Arc<ManualClock>,
+    journal: Arc<MemoryJournal<Reply>>,
+    opened: Opened,
+}
+
+impl Stepped {
+    /// A node over so many partitions.
+    pub async fn start(partitions: u32) -> Stepped {
+        let clock = Arc::new(ManualClock::fixed());
+        let journal = Arc::new(MemoryJournal::new(partitions, clock.clone(), 10_000));
+        let id = Journal::<Reply>::id(journal.as_ref());
+        let archive = Archive::in_memory(id, partitions).unwrap();
+        let options = NodeOptions::default();
+        let opened = Node::open(journal.clone(), archive, clock.clone(), options);
+        Stepped {
+            clock: clock.clone(),
+            opened: opened.await.unwrap(),
+            journal,
+        }
+    }
+
+    /// The node.
+    pub fn node(&self) -> &Node {
+        &self.opened.node
+    }
+
+    /// Position of the last record of a partition.
+    pub fn head(&self, partition: u32) -> u64 {
+        Journal::<Reply>::head(self.journal.as_ref(), partition)
+    }
+
+    /// The numbers of the partitions.
+    pub fn partitions(&self) -> Range<u32> {
+        0..Journal::<Reply>::partitions(self.journal.as_ref())
+    }
+
+    /// Lets a second pass, and waits until every partition has taken note.
+    pub async fn second(&self) {
+        let heads: Vec<_> = self.partitions().map(|one| self.head(one)).collect();
+        self.clock.advance(SECOND);
+        let noted = async {
+            while self
+                .partitions()
+                .any(|one| self.head(one) == heads[one as usize])
+            {
+                tokio::task::yield_now().await;
+            }
+        };
+        timeout(DEADLINE, noted).await.expect("a tick a second");
+    }
+
+    /// Lets time pass up to an instant; the wall clock was not stepped.
+    pub fn advance_to(&self, time: Time) {
+        self.clock
+            .advance((time - self.clock.wall()).to_std().unwrap());
+    }
+
+    /// Submits an execution that is sampled.
+    pub async fn submit(&self, case_name: &str, id: &str) -> TestExecution {
+        let submission = Submission {
+            case_name: case_name.to_owned(),
+            id: id.to_owned(),
+            test_args: Vec::new(),
+            test_kwargs: serde_json::Map::new(),
+            expires: None,
+            labels: BTreeMap::new(),
+        };
+        let request = SubmitRequest {
+            submission,
+            always: true,
+        };
+        self.node().submit(request).await.unwrap().unwrap()
+    }
+
+    /// Ends its waits and its threads.
+    pub async fn close(self) {
+        let close = tokio::task::spawn_blocking(move || {
+            self.opened.close(std::time::Instant::now() + DEADLINE)
+        });
+        close.await.unwrap();
+    }
+}
