@@ -2,7 +2,7 @@
 //! waits for, at a cost that does not grow with the others.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     hash::Hash,
     sync::{
         Arc, Mutex, PoisonError,
@@ -107,10 +107,11 @@ impl ExecutionKey {
     }
 }
 
-/// Those who wait, by what they wait for.
+/// Those who wait, by what they wait for, and among themselves by number: many
+/// may wait for the same, and each leaves by itself.
 #[derive(Debug)]
 struct Waiting<K, S> {
-    by_key: HashMap<K, Vec<(u64, S)>>,
+    by_key: HashMap<K, BTreeMap<u64, S>>,
     next: u64,
 }
 
@@ -127,21 +128,22 @@ impl<K: Hash + Eq + Clone, S> Waiting<K, S> {
     fn add(&mut self, key: K, sender: S) -> u64 {
         let number = self.next;
         self.next += 1;
-        self.by_key.entry(key).or_default().push((number, sender));
+        self.by_key.entry(key).or_default().insert(number, sender);
         number
     }
 
     fn remove(&mut self, key: &K, number: u64) {
         if let Some(waiting) = self.by_key.get_mut(key) {
-            waiting.retain(|(one, _)| *one != number);
+            waiting.remove(&number);
             if waiting.is_empty() {
                 self.by_key.remove(key);
             }
         }
     }
 
-    fn take(&mut self, key: &K) -> Vec<(u64, S)> {
-        self.by_key.remove(key).unwrap_or_default()
+    fn take(&mut self, key: &K) -> impl Iterator<Item = S> + use<K, S> {
+        let waiting = self.by_key.remove(key).unwrap_or_default();
+        waiting.into_values()
     }
 }
 
@@ -150,7 +152,7 @@ impl<K: Hash + Eq + Clone> Waiting<K, Teller> {
     fn tell(&mut self, key: &K, seen: &Seen) {
         if let Some(watchers) = self.by_key.get_mut(key) {
             let bytes = seen.bytes();
-            watchers.retain(|(_, teller)| teller.tell(seen, bytes));
+            watchers.retain(|_, teller| teller.tell(seen, bytes));
             if watchers.is_empty() {
                 self.by_key.remove(key);
             }
@@ -245,7 +247,7 @@ impl Feed {
                     signal_name: event.signal_name.clone(),
                     key,
                 });
-                for (_, sender) in waited_for {
+                for sender in waited_for {
                     // One that no longer waits has left.
                     let _ = sender.send(Arrival {
                         seen: Arc::clone(seen),
@@ -275,7 +277,7 @@ impl Feed {
         }
         let test = &finished.view.test;
         let key = ExecutionKey::new(&test.case_name, &test.id);
-        for (_, sender) in registry.reports.take(&key) {
+        for sender in registry.reports.take(&key) {
             let _ = sender.send(Arc::clone(finished));
         }
         registry
@@ -362,43 +364,4 @@ impl Watcher {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::{Json, SignalEvent, Time};
-
-    #[tokio::test]
-    async fn a_watcher_is_cut_off_when_it_is_too_many_bytes_behind() {
-        const ITEMS: usize = 100;
-        let feed = Feed::default();
-        for (bytes, kept) in [(1 << 10, ITEMS), (1 << 20, 15), (WATCHER_BYTES, 1)] {
-            let seen = Arc::new(ReceivedSignal {
-                event: SignalEvent {
-                    signal_name: "sent".to_owned(),
-                    case_name: "orders".to_owned(),
-                    key: Json::from("a"),
-                    value: Json::from("x".repeat(bytes)),
-                },
-                signal_id: String::new(),
-                at: Time::default(),
-                outcome: SignalOutcome::Early,
-                judged: false,
-                late_by: None,
-                value_dropped: false,
-            });
-            let mut slow = feed.watch_case("orders".to_owned());
-            let mut quick = feed.watch_case("orders".to_owned());
-            for _ in 0..ITEMS {
-                feed.signal(&seen, None);
-                assert!(quick.next().await.is_some());
-            }
-            let mut told = 0;
-            while slow.behind.load(Ordering::Acquire) > 0 && slow.next().await.is_some() {
-                told += 1;
-            }
-            assert_eq!(told, kept, "{bytes}");
-            if kept < ITEMS {
-                assert!(slow.next().await.is_none());
-            }
-        }
-    }
-}
+mod tests;
