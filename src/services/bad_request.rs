@@ -139,9 +139,9 @@ mod tests {
         let bad = wrong(50, &"long ".repeat(20));
         let (told, text) = (details(&bad), text(&bad));
         assert_eq!(told.len(), 50);
-        for n in 0..50 {
+        for (n, told) in told.iter().enumerate() {
             let field = format!("signals[{n}].timeout");
-            assert_eq!(told[n].field, field);
+            assert_eq!(told.field, field);
             assert!(text.contains(&field), "{text}");
         }
         assert!(text.contains("long"), "{text}");
