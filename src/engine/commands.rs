@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::{
+    convert::value::MAX_KEY_BYTES,
     model::{
         Case, CaseChange, Json, MAX_TEST_EXPIRES, Position, ReceivedSignal, SignalOutcome,
         Signalled, State, Submission, TestExecution,
@@ -468,7 +469,10 @@ fn declared_keys(plan: &Plan, execution: &Execution) -> Result<Vec<(Arc<str>, St
     keyed
         .map(|(name, program)| match program.key(execution.value()) {
             Ok(Json::Null) => Err(texts::key_not_evaluated(name, "it is null")),
-            Ok(key) => Ok((Arc::clone(name), key_text(&key))),
+            Ok(key) => match key_text(&key) {
+                key if key.len() > MAX_KEY_BYTES => Err(texts::key_too_long(name, key.len())),
+                key => Ok((Arc::clone(name), key)),
+            },
             Err(text) => Err(texts::key_not_evaluated(name, &text)),
         })
         .collect()

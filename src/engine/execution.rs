@@ -86,6 +86,8 @@ pub(super) struct Execution {
     pub received: Vec<Arc<ReceivedSignal>>,
     pub identities: Vec<Identity>,
     pub value_bytes: usize,
+    /// Bytes of the received and the late signals but for those values.
+    signal_bytes: usize,
     pub total: u64,
     pub late: Vec<Arc<ReceivedSignal>>,
     pub late_total: u64,
@@ -115,7 +117,7 @@ impl Execution {
         plan: Arc<Plan>,
         plan_position: Position,
     ) -> Execution {
-        let base_bytes = base_bytes(&test, plan.signals().len());
+        let base_bytes = base_bytes(&test, &plan);
         let signals = plan
             .signals()
             .iter()
@@ -137,6 +139,7 @@ impl Execution {
             received: Vec::new(),
             identities: Vec::new(),
             value_bytes: 0,
+            signal_bytes: 0,
             total: 0,
             late: Vec::new(),
             late_total: 0,
@@ -208,6 +211,7 @@ impl Execution {
         let kept = self.late.len() < limits::LATE_SIGNALS;
         if kept {
             self.identities.push(identity);
+            self.signal_bytes += received_bytes(&seen) + value_size(&seen.event.value);
             self.late.push(Arc::clone(&seen));
         }
         (seen, kept)
@@ -453,8 +457,22 @@ impl Execution {
             self.value_bytes += size;
         }
         self.identities.push(identity);
+        self.signal_bytes += received_bytes(&seen);
         self.received.push(Arc::clone(&seen));
         seen
+    }
+
+    /// Takes over the signals of a snapshot.
+    pub(super) fn restore_signals(
+        &mut self,
+        received: Vec<Arc<ReceivedSignal>>,
+        late: Vec<Arc<ReceivedSignal>>,
+    ) {
+        let all = received.iter().chain(&late);
+        let all: usize = all.map(|one| received_bytes(one)).sum();
+        let values = late.iter().map(|one| value_size(&one.event.value));
+        self.signal_bytes = all + values.sum::<usize>();
+        (self.received, self.late) = (received, late);
     }
 
     fn keep_unknown(
@@ -555,8 +573,15 @@ impl Execution {
 
     /// Bytes it takes in memory, about.
     pub(super) fn bytes(&self) -> usize {
-        const RECEIVED: usize = size_of::<ReceivedSignal>() + 64;
-        self.base_bytes + self.value_bytes + (self.received.len() + self.late.len()) * RECEIVED
+        let identities = self.identities.len() * size_of::<Identity>();
+        self.base_bytes + self.value_bytes + self.signal_bytes + identities + self.key_bytes()
+    }
+
+    /// Those of its declared keys; the index of its case has them too.
+    pub(super) fn key_bytes(&self) -> usize {
+        const KEY: usize = size_of::<(Arc<str>, String)>() + size_of::<(String, Position)>();
+        let keys = self.keys.iter();
+        keys.map(|(_, key)| KEY + 2 * key.len()).sum()
     }
 
     /// The first signal of a name that came, with its latency.
@@ -572,13 +597,41 @@ impl Execution {
     }
 }
 
-fn base_bytes(test: &TestExecution, signals: usize) -> usize {
+/// Bytes of an execution without signals. Contracts and keys see a copy of what
+/// was submitted.
+fn base_bytes(test: &TestExecution, plan: &Plan) -> usize {
+    const ENTRY: usize = size_of::<(String, String)>();
     let arguments: usize = test.test_args.iter().map(value_size).sum();
     let named = test.test_kwargs.iter();
     let named: usize = named
-        .map(|(name, value)| name.len() + value_size(value))
+        .map(|(name, value)| ENTRY + name.len() + value_size(value))
         .sum();
-    size_of::<Execution>() + signals * size_of::<SignalState>() + arguments + named
+    let labels = test.labels.iter();
+    let labels: usize = labels
+        .map(|(name, value)| ENTRY + name.len() + value.len())
+        .sum();
+    let submitted = test.id.len() + test.case_name.len() + arguments + named + labels;
+    let mut signals = plan.signals().iter();
+    let evaluates = !plan.contracts().is_empty()
+        || signals.any(|signal| signal.key.is_some() || !signal.expect.is_empty());
+    let copies = if evaluates { 2 } else { 1 };
+    // The index of its case has the id too.
+    let indexed = size_of::<(String, Position)>() + test.id.len();
+    size_of::<Execution>()
+        + plan.signals().len() * size_of::<SignalState>()
+        + copies * submitted
+        + indexed
+}
+
+/// Bytes that a kept signal takes, but for its value.
+fn received_bytes(seen: &ReceivedSignal) -> usize {
+    let event = &seen.event;
+    size_of::<Arc<ReceivedSignal>>()
+        + size_of::<ReceivedSignal>()
+        + event.signal_name.len()
+        + event.case_name.len()
+        + value_size(&event.key)
+        + seen.signal_id.len()
 }
 
 /// A time later by a duration; the end of time when there is no such. Parts of

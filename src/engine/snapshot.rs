@@ -239,11 +239,10 @@ impl Engine {
         }
         execution.asked_expires = item.asked_expires_micros.map(time).transpose()?;
         execution.held = item.held;
-        execution.received = all_received(item.received)?;
+        execution.restore_signals(all_received(item.received)?, all_received(item.late)?);
         execution.identities = item.identities.into_iter().map(Identity).collect();
         execution.value_bytes = usize::try_from(item.value_bytes).unwrap_or(usize::MAX);
         execution.total = item.total;
-        execution.late = all_received(item.late)?;
         execution.late_total = item.late_total;
         execution.keys = keys(item.keys);
         if item.decided_by == 0 {

@@ -5,6 +5,7 @@ use std::{fmt::Write as _, sync::Arc, time::Duration};
 use chrono::SecondsFormat;
 
 use crate::{
+    convert::value::MAX_KEY_BYTES,
     model::{ReceivedSignal, SignalOutcome, State, Time, json_text},
     plan::{ContractPlan, SignalPlan},
 };
@@ -158,6 +159,13 @@ pub(super) fn value_dropped(name: &str) -> String {
 
 pub(super) fn key_not_evaluated(name: &str, text: &str) -> String {
     format!("The key of signal {name} could not be evaluated: {text}")
+}
+
+pub(super) fn key_too_long(name: &str, bytes: usize) -> String {
+    format!(
+        "The key of signal {name} is {bytes} bytes long as JSON; at most {MAX_KEY_BYTES}, \
+         which is what a signal can carry"
+    )
 }
 
 pub(super) fn case_broken(text: &str) -> String {

@@ -99,6 +99,28 @@ fn a_key_that_cannot_be_evaluated_is_an_error_at_the_submission() {
 }
 
 #[test]
+fn a_declared_key_is_no_longer_than_a_signal_can_carry() {
+    // Two quotes are of the key as well.
+    let (longest, longer) = ("x".repeat(1_022), "x".repeat(1_023));
+    let script = format!(
+        r#"
+        0    submit e1 {{"order": "{longest}"}}
+        1    signal "{longest}" a   => e1 PASS at 1
+                                    => ACCEPTED
+        2    submit e2 {{"order": "{longer}"}}
+                => e2 ERROR at 2: The key of signal a is 1025 bytes long as JSON; at most 1024, which is what a signal can carry
+                => started
+             sizes                  => live 0, early 0, remembered 2, bytes 0, ids 2, keys 1
+        "#
+    );
+    check(
+        "a longer one is an error at the submission",
+        "{signals: [{name: a, key: execution.kwargs.order}]}",
+        &script,
+    );
+}
+
+#[test]
 fn a_key_belongs_to_one_live_execution() {
     for (what, declared, script) in [
         (

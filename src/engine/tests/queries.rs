@@ -7,7 +7,7 @@ use crate::{
     model::{Event, Json, SignalEvent, Signalled, Submission},
 };
 
-use super::sim::{World, at, case, deep, submission, zero};
+use super::sim::{World, at, case, check_restored, deep, submission, zero};
 
 /// A world with a concluded execution e1, a live one e2 and early signals.
 fn world() -> World {
@@ -136,4 +136,43 @@ fn cases_are_listed_by_name() {
     assert_eq!(names(Some("d")), [""; 0]);
     assert_eq!(world.engine.case("c").map(|case| case.revision), Some(1));
     assert_eq!(world.engine.case("e"), None);
+}
+
+#[test]
+fn the_bytes_of_a_state_grow_with_all_that_clients_send() {
+    // What it takes with one execution and one signal of it, both with short
+    // texts but for those that a test makes longer.
+    let bytes = |id: &str, label: &str, key: &str, signal_key: &str, signal_id: &str| {
+        deep(|| {
+            let mut world = World::default();
+            let declared = "{name: c, signals: [{name: a, key: execution.kwargs.k}, {name: b}]}";
+            world.fold(at(0), Event::CaseApplied(case(declared).into()));
+            let mut wanted = submission("c", id);
+            wanted.labels.insert("region".to_owned(), label.to_owned());
+            wanted.test_kwargs.insert("k".to_owned(), key.into());
+            world.fold(at(0), Event::Submitted(wanted));
+            let Event::Signalled(mut signal) = signal("a", json!(signal_key)) else {
+                unreachable!("it is a signal");
+            };
+            signal.signal_id = signal_id.to_owned();
+            world.fold(at(1), Event::Signalled(signal));
+            assert_eq!((world.engine.live_len(), world.engine.early_len()), (1, 0));
+            check_restored(&world.engine);
+            world.engine.bytes()
+        })
+    };
+    let long = "x".repeat(501);
+    let usual = bytes("e", "l", "k", "k", "s");
+    for (what, longer, copies) in [
+        ("id", bytes(&long, "l", "k", "k", "s"), 3),
+        ("label", bytes("e", &long, "k", "k", "s"), 2),
+        (
+            "key, and the signal's",
+            bytes("e", "l", &long, &long, "s"),
+            5,
+        ),
+        ("signal id", bytes("e", "l", "k", "k", &long), 1),
+    ] {
+        assert_eq!(longer, usual + 500 * copies, "{what}");
+    }
 }

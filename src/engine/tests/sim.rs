@@ -258,7 +258,9 @@ pub fn check_restored(engine: &Engine) {
     assert_eq!(restored.snapshot(), engine.snapshot());
     assert_eq!(restored.pending(), engine.pending());
     assert_eq!(restored.deadlines, engine.deadlines);
-    let sums = |one: &Engine| (one.undecided, one.cases.active(), one.bytes());
+    // Keys that later executions took over are not in a snapshot.
+    let keys = |one: &Engine| one.live.values().map(|one| one.key_bytes()).sum::<usize>();
+    let sums = |one: &Engine| (one.undecided, one.cases.active(), one.bytes() - keys(one));
     assert_eq!(sums(&restored), sums(engine));
 }
 
