@@ -25,7 +25,8 @@ pub const MAX_SIGNALS: usize = 64;
 pub const MAX_CONTRACTS: usize = 64;
 /// Most contracts of a signal.
 pub const MAX_EXPECT: usize = 16;
-/// Largest `min` of a signal: an execution keeps as many signals.
+/// Most signals that a case may need, its optional ones counted once each: an
+/// execution keeps as many.
 pub const MAX_NEEDED: u32 = 256;
 /// Longest expression, in bytes.
 pub const MAX_EXPRESSION_BYTES: usize = 4 * 1024;
@@ -146,6 +147,7 @@ pub fn read_case(pb: v1::Case, bad: &mut Violations) -> Case {
     }
     check_count("signals", signals.len(), MAX_SIGNALS, bad);
     check_unique(&signals, bad);
+    check_needed(&signals, bad);
     let signals = signals
         .into_iter()
         .take(MAX_SIGNALS)
@@ -296,6 +298,28 @@ fn check_unique(signals: &[v1::Signal], bad: &mut Violations) {
             bad.at("signals", i).add_to(
                 "name",
                 format!("{} is signals[{earlier}] already", quoted(&signal.name)),
+            );
+        }
+    }
+}
+
+/// Tells at which signal the case comes to need more than an execution keeps.
+fn check_needed(signals: &[v1::Signal], bad: &mut Violations) {
+    let mut needed = 0_u32;
+    for (i, signal) in signals.iter().take(MAX_SIGNALS).enumerate() {
+        let min = signal.min.unwrap_or(1);
+        if min > MAX_NEEDED {
+            // Its own error.
+            return;
+        }
+        needed += min.max(1);
+        if needed > MAX_NEEDED {
+            return bad.at("signals", i).add_to(
+                "min",
+                format!(
+                    "is {min}, which makes {needed} signals that the case needs up to here; an \
+                     execution keeps {MAX_NEEDED}: write smaller numbers here or before"
+                ),
             );
         }
     }

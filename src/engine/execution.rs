@@ -430,6 +430,15 @@ impl Execution {
         all.filter(move |one| one.judged && one.event.signal_name == name)
     }
 
+    /// How many places must stay free for signals that are still needed.
+    fn places_held(&self) -> usize {
+        let all = self.plan.signals().iter().zip(&self.signals);
+        let missing = all
+            .filter(|(_, state)| !state.settled)
+            .map(|(declared, state)| u64::from(declared.min.max(1)).saturating_sub(state.count));
+        usize::try_from(missing.sum::<u64>()).unwrap_or(usize::MAX)
+    }
+
     /// Keeps a signal if there is room, or if it is still needed; drops its
     /// value when the execution's values are over the limit. One that counts is
     /// known by its identity even when it is not kept: doubled it would be one
@@ -441,7 +450,8 @@ impl Execution {
         needed: bool,
         counted: bool,
     ) -> Arc<ReceivedSignal> {
-        if !needed && self.received.len() >= limits::KEPT_SIGNALS {
+        let room = |held: usize| limits::KEPT_SIGNALS.saturating_sub(held);
+        if !needed && self.received.len() >= room(self.places_held()) {
             if counted {
                 self.identities.push(identity);
             }

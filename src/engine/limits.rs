@@ -17,7 +17,9 @@ pub const REMEMBERED_LIFE: Duration = Duration::from_secs(600);
 /// Concluded executions remembered in one partition.
 pub const REMEMBERED: usize = 100_000;
 
-/// Signals kept of one execution, beside those that are still needed.
+/// Signals kept of one execution; those that are still needed have their places
+/// held for them. Only a case stored before an apply checked that they fit has
+/// more.
 pub const KEPT_SIGNALS: usize = 256;
 /// Bytes of values kept of one execution.
 pub const KEPT_VALUE_BYTES: usize = 256 << 10;

@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
+use crate::convert::storage::case_from_stored;
 
 fn seconds(seconds: i64) -> Option<prost_types::Duration> {
     Some(prost_types::Duration { seconds, nanos: 0 })
@@ -167,6 +168,16 @@ fn each_rule() {
             "signals[0].min: is 257; at most 256",
         ),
         (
+            |c| (c.signals[0].min, c.signals[1].min) = (Some(200), Some(57)),
+            "signals[1].min: is 57, which makes 257 signals that the case needs up to here; \
+             an execution keeps 256: write smaller numbers here or before",
+        ),
+        (
+            |c| (c.signals[0].min, c.signals[1].min) = (Some(256), Some(0)),
+            "signals[1].min: is 0, which makes 257 signals that the case needs up to here; \
+             an execution keeps 256: write smaller numbers here or before",
+        ),
+        (
             |c| c.signals[0].max = Some(0),
             "signals[0].max: is 0 while one signal must come; \
              write `min: 0` too for one that must never come",
@@ -252,8 +263,8 @@ fn the_limits_themselves_are_within() {
         description: "d".repeat(4096),
         signals: (0..64)
             .map(|i| v1::Signal {
-                min: Some(256),
-                max: Some(256),
+                min: Some(4),
+                max: Some(4),
                 expect: vec![contract("true"); 16],
                 ..signal(&format!("{i:0>128}"))
             })
@@ -269,4 +280,21 @@ fn the_limits_themselves_are_within() {
         ..Default::default()
     };
     assert_eq!(case_from_pb(case).map(|case| case.signals.len()), Ok(64));
+}
+
+#[test]
+fn what_was_stored_before_a_rule_is_read_back() {
+    let needing = |min| v1::Signal {
+        min: Some(min),
+        ..signal(&format!("s{min}"))
+    };
+    let case = v1::Case {
+        signals: vec![needing(200), needing(256)],
+        ..plain()
+    };
+    assert!(case_from_pb(case.clone()).is_err());
+    let mut bad = Violations::new();
+    let stored = case_from_stored(case.clone(), &mut bad);
+    assert_eq!(stored.map(|stored| case_to_pb(&stored)), Some(case));
+    assert!(bad.is_empty());
 }
