@@ -325,7 +325,7 @@ impl Engine {
         if concluded.identities.contains(&identity) {
             let seen = execution::received(signal, step.now, SignalOutcome::Duplicate);
             step.effects.push(Effect::Signal {
-                execution: None,
+                execution: Some(position),
                 seen,
             });
             return SignalAnswer::Taken(SignalOutcome::Duplicate, None);
@@ -346,7 +346,7 @@ impl Engine {
             });
         }
         step.effects.push(Effect::Signal {
-            execution: None,
+            execution: Some(position),
             seen,
         });
         SignalAnswer::Taken(SignalOutcome::Late, None)

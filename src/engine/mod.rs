@@ -295,6 +295,7 @@ impl Engine {
             case_name: execution.test.case_name.clone(),
             id: execution.test.id.clone(),
             digest: execution.digest,
+            started_at: Some(execution.test.timestamp),
             decided_at: verdict.report.concluded_at,
             recorded_at: step.now,
             identities: std::mem::take(&mut execution.identities),

@@ -66,7 +66,7 @@ pub enum Effect {
     Append(Arc<Concluded>),
     /// A signal came, or was claimed by its execution, or was given up.
     Signal {
-        /// The execution that it reached.
+        /// The execution that it reached, live or remembered.
         execution: Option<Position>,
         /// The signal.
         seen: Arc<ReceivedSignal>,

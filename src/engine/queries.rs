@@ -6,7 +6,6 @@ use crate::model::{Case, ExecutionView, Json, Position, ReceivedSignal, Time};
 
 use super::{
     Engine,
-    execution::Execution,
     identity::{SubmissionDigest, key_text},
 };
 
@@ -77,11 +76,6 @@ impl Engine {
         self.live_bytes + self.early.bytes()
     }
 
-    /// Whether an execution is live or remembered.
-    pub fn knows(&self, case_name: &str, id: &str) -> bool {
-        self.position_of(case_name, id).is_some()
-    }
-
     /// A live execution, with the digest of its submission.
     pub fn live_execution(
         &self,
@@ -148,23 +142,26 @@ impl Engine {
         }
     }
 
-    /// Under which other keys a signal of an execution is known: the
-    /// execution's id, and the key that its case declares for the signal. With
-    /// the signal's latency.
+    /// Under which other keys a signal of a live or remembered execution is
+    /// known: the execution's id, and the key that its case declares for the
+    /// signal. With the signal's latency.
     pub fn signal_keys(
         &self,
         execution: Position,
-        signal_name: &str,
+        seen: &ReceivedSignal,
     ) -> Option<(&str, Option<&str>, Option<Duration>)> {
-        let execution: &Execution = self.live.get(&execution)?;
-        let declared = execution.keys.iter();
-        let mut declared = declared.filter(|(name, _)| name.as_ref() == signal_name);
-        let latency = execution.first_of(signal_name).map(|(_, latency)| latency);
-        Some((
-            &execution.test.id,
-            declared.next().map(|(_, key)| key.as_str()),
-            latency,
-        ))
+        let name = &seen.event.signal_name;
+        let (id, keys, latency) = if let Some(live) = self.live.get(&execution) {
+            let latency = live.first_of(name).map(|(_, latency)| latency);
+            (&live.test.id, &live.keys, latency)
+        } else {
+            let concluded = self.concluded.get(execution)?;
+            let since_start = concluded.started_at.map(|start| seen.at - start);
+            let latency = since_start.map(|since| since.to_std().unwrap_or_default());
+            (&concluded.id, &concluded.keys, latency)
+        };
+        let declared = keys.iter().find(|(signal, _)| **signal == **name);
+        Some((id, declared.map(|(_, key)| key.as_str()), latency))
     }
 
     fn position_of(&self, case_name: &str, id: &str) -> Option<Position> {

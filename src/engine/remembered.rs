@@ -22,6 +22,8 @@ pub(super) struct Remembered {
     pub case_name: String,
     pub id: String,
     pub digest: SubmissionDigest,
+    /// When it started; snapshots once did not say.
+    pub started_at: Option<Time>,
     /// When the verdict fell.
     pub decided_at: Time,
     /// When the verdict was recorded: the age counts from here.

@@ -287,6 +287,7 @@ impl Engine {
             case_name: item.case_name,
             id: item.id,
             digest: digest(&item.digest)?,
+            started_at: item.started_micros.map(time).transpose()?,
             decided_at: time(item.decided_micros)?,
             recorded_at: time(item.recorded_micros)?,
             identities: item.identities.into_iter().map(Identity).collect(),
@@ -369,6 +370,7 @@ fn remembered_item(
         keys,
         late_total: remembered.late_total,
         late_kept: remembered.late_kept as u64,
+        started_micros: remembered.started_at.map(|at| at.timestamp_micros()),
     }
 }
 

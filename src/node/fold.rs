@@ -137,8 +137,7 @@ impl Folder {
             Effect::Append(verdict) => verdicts.push(verdict),
             Effect::Signal { execution, seen } => {
                 if !feed.is_idle() {
-                    let name = &seen.event.signal_name;
-                    let reached = execution.and_then(|at| state.engine.signal_keys(at, name));
+                    let reached = execution.and_then(|at| state.engine.signal_keys(at, &seen));
                     feed.signal(&seen, reached);
                 }
             }

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::{
-    engine::FoundSignal,
+    engine::{Effect, Engine, FoundSignal},
     model::{Event, Json, SignalEvent, Signalled, Submission},
 };
 
@@ -85,7 +85,6 @@ fn executions_are_found_and_listed() {
     let e2 = world.started[1];
     assert_eq!((engine.live_of("c"), engine.live_of("d")), (1, 0));
     assert_eq!((engine.live_len(), engine.remembered_len()), (1, 1));
-    assert!(engine.knows("c", "e1") && engine.knows("c", "e2") && !engine.knows("d", "e2"));
     let live = [(at(2_000_000), e2)];
     assert_eq!(engine.live_executions(9, |_, _, _| true), live);
     assert_eq!(engine.live_executions(9, |name, _, _| name == "d"), []);
@@ -96,12 +95,6 @@ fn executions_are_found_and_listed() {
     assert_eq!(engine.live_executions(0, |_, _, _| true), []);
     assert_eq!(engine.late_total("c", "e1"), Some(1));
     assert_eq!(engine.late_total("c", "e2"), None);
-    assert_eq!(
-        engine.signal_keys(e2, "a"),
-        Some(("e2", Some("2"), Some(std::time::Duration::from_secs(2))))
-    );
-    assert_eq!(engine.signal_keys(e2, "b"), Some(("e2", None, None)));
-
     let (view, digest) = engine.live_execution("c", "e2").expect("it is live");
     assert_eq!(engine.live_at(e2), Some(view.clone()));
     assert_eq!((view.case_revision, view.signal_count), (1, 1));
@@ -121,6 +114,59 @@ fn executions_are_found_and_listed() {
     };
     assert_eq!(crate::engine::SubmissionDigest::of(&same), digest);
     assert_ne!(crate::engine::SubmissionDigest::of(&other), digest);
+}
+
+#[test]
+fn a_signal_is_known_by_all_keys_of_the_execution_that_it_reached() {
+    let mut world = deep(world);
+    let mut reached = |second: u64, name, key| {
+        let world = &mut world;
+        deep(move || {
+            world.fold(at(second * 1_000_000), signal(name, key));
+            let effects = world.outcomes.last().expect("an outcome").effects.iter();
+            let mut told = effects.filter_map(|effect| match effect {
+                Effect::Signal { execution, seen } => Some((*execution, seen)),
+                _ => None,
+            });
+            let (execution, seen) = told.next().expect("a signal");
+            check_restored(&world.engine);
+            let restored = Engine::restore(&world.engine.snapshot()).expect("a snapshot");
+            let keys = execution.and_then(|at| world.engine.signal_keys(at, seen));
+            let again = execution.and_then(|at| restored.signal_keys(at, seen));
+            assert_eq!(again, keys, "restored");
+            let (id, declared, latency) = keys?;
+            let latency = latency.map(|latency| latency.as_secs());
+            Some((id.to_owned(), declared.map(str::to_owned), latency))
+        })
+    };
+    let (e1, e2) = (|| "e1".to_owned(), || "e2".to_owned());
+    for (second, name, key, expected) in [
+        // The live one had its first at 4, two seconds after its start.
+        (
+            7,
+            "a",
+            json!(2),
+            Some((e2(), Some("2".to_owned()), Some(2))),
+        ),
+        (8, "b", json!("e4"), None),
+        // The concluded one started at 1.
+        (
+            8,
+            "a",
+            json!(1),
+            Some((e1(), Some("1".to_owned()), Some(7))),
+        ),
+        (
+            9,
+            "a",
+            json!("e1"),
+            Some((e1(), Some("1".to_owned()), Some(8))),
+        ),
+        (9, "b", json!("e1"), Some((e1(), None, Some(8)))),
+    ] {
+        let found = reached(second, name, key.clone());
+        assert_eq!(found, expected, "{name} of {key} at {second}");
+    }
 }
 
 #[test]
