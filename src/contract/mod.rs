@@ -27,8 +27,8 @@
 //! An expression has at most 4 KiB, 100 levels and 16 patterns. It iterates over and builds
 //! lists of at most 1,000 elements and texts of at most 64 KiB; values that
 //! came may be longer, and `size`, `in`, `==` and `[…]` work on them. An
-//! evaluation takes at most 500,000 steps. What is over a limit at evaluation
-//! is [`Verdict::Failed`].
+//! evaluation takes at most 100,000 steps, and those of one [`Budget`] take
+//! 500,000 together. What is over a limit at evaluation is [`Verdict::Failed`].
 
 mod check;
 mod explain;
@@ -47,6 +47,7 @@ mod tests;
 
 pub use program::{Program, Verdict, compile};
 pub use view::{ExecutionValue, SignalFacts};
+pub use work::Budget;
 
 /// Stack of the threads that compile and evaluate: deep expressions need it.
 pub const STACK_SIZE: usize = 16 * 1024 * 1024;

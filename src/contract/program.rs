@@ -16,7 +16,7 @@ use cel::{
 };
 
 use super::{
-    ExecutionValue, Scope, SignalFacts, SourceError, check,
+    Budget, ExecutionValue, Scope, SignalFacts, SourceError, check,
     explain::Explain,
     lower::{self, PATTERN_PREFIX, SIGNAL_PREFIX},
     ops::{self, Pattern},
@@ -103,13 +103,21 @@ impl Program {
     }
 
     /// Evaluates a contract on the value of a signal ([`Scope::Expect`]).
-    pub fn check_value(&self, execution: &ExecutionValue, value: &Json) -> Verdict {
-        self.check(&Variables {
-            needed: &self.needed,
-            execution,
-            value: Some(value),
-            signals: &[],
-        })
+    pub fn check_value(
+        &self,
+        execution: &ExecutionValue,
+        value: &Json,
+        budget: &Budget,
+    ) -> Verdict {
+        self.check(
+            budget,
+            &Variables {
+                needed: &self.needed,
+                execution,
+                value: Some(value),
+                signals: &[],
+            },
+        )
     }
 
     /// Evaluates a contract of a case ([`Scope::Case`]). A signal without facts
@@ -118,13 +126,17 @@ impl Program {
         &self,
         execution: &ExecutionValue,
         signals: &[SignalFacts<'_>],
+        budget: &Budget,
     ) -> Verdict {
-        self.check(&Variables {
-            needed: &self.needed,
-            execution,
-            value: None,
-            signals,
-        })
+        self.check(
+            budget,
+            &Variables {
+                needed: &self.needed,
+                execution,
+                value: None,
+                signals,
+            },
+        )
     }
 
     /// The key that a signal carries ([`Scope::Key`]); never null.
@@ -132,24 +144,24 @@ impl Program {
     /// # Errors
     ///
     /// Why there is none.
-    pub fn key(&self, execution: &ExecutionValue) -> Result<Json, String> {
+    pub fn key(&self, execution: &ExecutionValue, budget: &Budget) -> Result<Json, String> {
         let variables = Variables {
             needed: &self.needed,
             execution,
             value: None,
             signals: &[],
         };
-        guarded(|| self.key_of(&variables)).map_err(|why| render::cut(&why, MAX_EXPLANATION))
+        guarded(|| self.key_of(budget, &variables))
+            .map_err(|why| render::cut(&why, MAX_EXPLANATION))
     }
 
-    fn key_of(&self, variables: &Variables<'_>) -> Result<Json, String> {
+    fn key_of(&self, budget: &Budget, variables: &Variables<'_>) -> Result<Json, String> {
         let context = context(variables);
-        work::begin();
-        let value = match Value::resolve_val(&self.lowered, &context) {
-            Ok(value) if !work::is_used_up() => value,
-            Ok(_) => return Err(self.named(&work::too_much())),
-            Err(error) => return Err(self.why_failed(&context, &error)),
-        };
+        let result = budget.spend(|| Value::resolve_val(&self.lowered, &context));
+        if work::is_used_up() {
+            return Err(self.named(&budget.too_much()));
+        }
+        let value = result.map_err(|error| self.why_failed(&context, &error))?;
         match render::to_json(value.as_ref()) {
             Ok(Json::Null) => Err(self.named("a key must not be null")),
             Ok(Json::Number(n)) if n.as_f64().is_none_or(|n| n.abs() > MAX_SAFE_INTEGER) => {
@@ -162,8 +174,8 @@ impl Program {
         }
     }
 
-    fn check(&self, variables: &Variables<'_>) -> Verdict {
-        let verdict = guarded(|| Ok(self.verdict(variables)));
+    fn check(&self, budget: &Budget, variables: &Variables<'_>) -> Verdict {
+        let verdict = guarded(|| Ok(self.verdict(budget, variables)));
         match verdict.unwrap_or_else(Verdict::Failed) {
             Verdict::Held => Verdict::Held,
             Verdict::Broken(why) => Verdict::Broken(render::cut(&why, MAX_EXPLANATION)),
@@ -171,12 +183,11 @@ impl Program {
         }
     }
 
-    fn verdict(&self, variables: &Variables<'_>) -> Verdict {
+    fn verdict(&self, budget: &Budget, variables: &Variables<'_>) -> Verdict {
         let context = context(variables);
-        work::begin();
-        let result = Value::resolve_val(&self.lowered, &context);
+        let result = budget.spend(|| Value::resolve_val(&self.lowered, &context));
         if work::is_used_up() {
-            return Verdict::Failed(self.named(&work::too_much()));
+            return Verdict::Failed(self.named(&budget.too_much()));
         }
         let value = match result {
             Ok(value) => value,
@@ -196,9 +207,6 @@ impl Program {
     }
 
     fn why_failed(&self, context: &Context<'_, '_>, error: &ExecutionError) -> String {
-        if work::is_used_up() {
-            return self.named(&work::too_much());
-        }
         work::begin();
         Explain::new(&self.needed).why_failed(&self.tree, context, error)
     }

@@ -71,7 +71,9 @@ fn check_on(value: Json, table: &'static [(&str, &str)]) {
         let execution = execution();
         for (expression, expected) in table {
             let outcome = match compile(expression, Scope::Expect) {
-                Ok(program) => text(program.check_value(&execution, &value)),
+                Ok(program) => {
+                    text(program.check_value(&execution, &value, &Budget::of_one_fact()))
+                }
                 Err(errors) => told(&errors),
             };
             assert_eq!(outcome, *expected, "{expression}");
@@ -116,7 +118,9 @@ fn check_case(table: &'static [(&str, &str)]) {
         };
         for (expression, expected) in table {
             let outcome = match compile(expression, scope) {
-                Ok(program) => text(program.check_signals(&execution, &facts)),
+                Ok(program) => {
+                    text(program.check_signals(&execution, &facts, &Budget::of_one_fact()))
+                }
                 Err(errors) => told(&errors),
             };
             assert_eq!(outcome, *expected, "{expression}");
@@ -178,7 +182,11 @@ fn keys_are_json() {
         for (expression, expected) in table {
             let program = compile(expression, Scope::Key).expect(expression);
             let expected = expected.map_err(str::to_owned);
-            assert_eq!(program.key(&execution()), expected, "{expression}");
+            assert_eq!(
+                program.key(&execution(), &Budget::of_one_fact()),
+                expected,
+                "{expression}"
+            );
         }
         let errors = compile("value == 1", Scope::Key).expect_err("there is no value");
         assert_eq!(

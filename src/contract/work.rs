@@ -1,8 +1,8 @@
-//! How much work one evaluation may do. The budget is counted in steps, not in
-//! time, so that the same expression over the same values always ends the same
-//! way.
+//! How much work one evaluation may do, and all that one fact brings about in an
+//! execution. It is counted in steps, not in time, so that the same expressions
+//! over the same values always end the same way.
 //!
-//! The budget lies in a thread-local, because the operators are plain functions
+//! What is left to an evaluation lies in a thread-local, because the operators are plain functions
 //! that `cel` calls: an evaluation begins and ends on one thread.
 
 use std::cell::Cell;
@@ -14,6 +14,10 @@ use cel::ExecutionError;
 /// expressions that were tried, so that an evaluation ends within 30 ms: everyone
 /// else's signals wait for it.
 pub(super) const BUDGET: u64 = 100_000;
+
+/// Steps of all evaluations that one fact brings about in one execution: a case
+/// has dozens of expressions, and everyone else's signals wait for all of them.
+const FACT_BUDGET: u64 = 5 * BUDGET;
 
 /// Most elements of a list that is iterated over or built.
 pub(super) const MAX_LIST: usize = 1_000;
@@ -31,7 +35,40 @@ thread_local! {
     static LEFT: Cell<u64> = const { Cell::new(0) };
 }
 
-/// Begins an evaluation with a whole budget.
+/// What is left of the steps that one fact may take in one execution.
+#[derive(Debug)]
+pub struct Budget(Cell<u64>);
+
+impl Budget {
+    /// The whole of it.
+    pub fn of_one_fact() -> Self {
+        Budget(Cell::new(FACT_BUDGET))
+    }
+
+    /// Evaluates with the steps of one evaluation, or with fewer if fewer are
+    /// left.
+    pub(super) fn spend<T>(&self, evaluate: impl FnOnce() -> T) -> T {
+        let given = BUDGET.min(self.0.get());
+        LEFT.set(given);
+        let result = evaluate();
+        let taken = given - LEFT.get().min(given);
+        self.0.set(self.0.get() - taken);
+        result
+    }
+
+    /// Why an evaluation that used up what it was given has no result.
+    pub(super) fn too_much(&self) -> String {
+        match self.0.get() {
+            0 => "too much work together with the other expressions that are evaluated at the \
+                  same moment: compare less, or iterate over fewer elements"
+                .to_owned(),
+            _ => too_much(),
+        }
+    }
+}
+
+/// Begins an explanation: it has the steps of one evaluation to itself, since
+/// there is one for each verdict at most.
 pub(super) fn begin() {
     LEFT.set(BUDGET);
 }
@@ -59,7 +96,7 @@ pub(super) fn is_used_up() -> bool {
 }
 
 /// Why an evaluation whose budget is used up has no result.
-pub(super) fn too_much() -> String {
+fn too_much() -> String {
     "too much work: compare less, or iterate over fewer elements".to_owned()
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::{
+    contract::Budget,
     convert::value::MAX_KEY_BYTES,
     model::{
         Case, CaseChange, Json, MAX_TEST_EXPIRES, Position, ReceivedSignal, SignalOutcome,
@@ -132,7 +133,7 @@ impl Engine {
         let position = execution.position;
         let case_name = execution.test.case_name.clone();
         let id_key = key_text(&Json::String(execution.test.id.clone()));
-        let not_judged = self.refusal(&mut execution, current, &id_key);
+        let not_judged = self.refusal(&mut execution, current, &id_key, step.budget);
 
         let mut early = self.early.claim(&case_name, &id_key, None);
         if not_judged.is_some() {
@@ -183,6 +184,7 @@ impl Engine {
         execution: &mut Execution,
         current: &Current,
         id_key: &str,
+        budget: &Budget,
     ) -> Option<(State, String)> {
         if let Some(broken) = &current.broken {
             return Some((State::Error, texts::case_broken(broken)));
@@ -194,7 +196,7 @@ impl Engine {
         if execution.test.is_expired(execution.test.timestamp) {
             return skip(&Skipped::ExpiredBefore(execution.test.expires));
         }
-        match declared_keys(&current.plan, execution) {
+        match declared_keys(&current.plan, execution, budget) {
             Ok(keys) => execution.keys = keys,
             Err(error) => return Some((State::Error, error)),
         }
@@ -418,11 +420,12 @@ impl Engine {
         }
     }
 
-    fn circumstances(&self, execution: Position, step: &Step<'_>) -> Circumstances {
+    fn circumstances<'a>(&self, execution: Position, step: &Step<'a>) -> Circumstances<'a> {
         Circumstances {
             now: step.now,
             absent_until: self.absent_until,
             recorded: step.recorded.of(execution).is_some(),
+            budget: step.budget,
         }
     }
 }
@@ -463,17 +466,23 @@ fn by_id_text(state: &CaseState, key: &str) -> Option<Position> {
     }
 }
 
-fn declared_keys(plan: &Plan, execution: &Execution) -> Result<Vec<(Arc<str>, String)>, String> {
+fn declared_keys(
+    plan: &Plan,
+    execution: &Execution,
+    budget: &Budget,
+) -> Result<Vec<(Arc<str>, String)>, String> {
     let declared = plan.signals().iter();
     let keyed = declared.filter_map(|signal| Some((&signal.name, signal.key.as_ref()?)));
     keyed
-        .map(|(name, program)| match program.key(execution.value()) {
-            Ok(Json::Null) => Err(texts::key_not_evaluated(name, "it is null")),
-            Ok(key) => match key_text(&key) {
-                key if key.len() > MAX_KEY_BYTES => Err(texts::key_too_long(name, key.len())),
-                key => Ok((Arc::clone(name), key)),
+        .map(
+            |(name, program)| match program.key(execution.value(), budget) {
+                Ok(Json::Null) => Err(texts::key_not_evaluated(name, "it is null")),
+                Ok(key) => match key_text(&key) {
+                    key if key.len() > MAX_KEY_BYTES => Err(texts::key_too_long(name, key.len())),
+                    key => Ok((Arc::clone(name), key)),
+                },
+                Err(text) => Err(texts::key_not_evaluated(name, &text)),
             },
-            Err(text) => Err(texts::key_not_evaluated(name, &text)),
-        })
+        )
         .collect()
 }

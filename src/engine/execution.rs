@@ -12,7 +12,7 @@ use std::{
 };
 
 use crate::{
-    contract::{ExecutionValue, SignalFacts, Verdict},
+    contract::{Budget, ExecutionValue, SignalFacts, Verdict},
     model::{
         Concluded, ExecutionView, Json, Position, ReceivedSignal, SignalOutcome, SignalProgress,
         Signalled, State, TestExecution, TestReport, Time, value_size,
@@ -28,13 +28,15 @@ use super::{
 
 /// What an execution needs to know of the world when it takes a step.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Circumstances {
+pub(super) struct Circumstances<'a> {
     /// Time of the fact, or of the deadline.
     pub now: Time,
     /// End of the last absence: silence before it proves nothing.
     pub absent_until: Time,
     /// Whether the verdict is known from the journal, so that none is sought.
     pub recorded: bool,
+    /// What evaluating may cost yet.
+    pub budget: &'a Budget,
 }
 
 /// A verdict and why.
@@ -162,7 +164,7 @@ impl Execution {
         signal: Signalled,
         identity: Identity,
         at: Time,
-        around: Circumstances,
+        around: Circumstances<'_>,
     ) -> (Arc<ReceivedSignal>, Option<Decision>) {
         if self.identities.contains(&identity) {
             return (received(signal, at, SignalOutcome::Duplicate), None);
@@ -218,7 +220,7 @@ impl Execution {
     }
 
     /// Lets every deadline up to `around.now` pass, and seeks a verdict.
-    pub(super) fn pass_deadlines(&mut self, around: Circumstances) -> Option<Decision> {
+    pub(super) fn pass_deadlines(&mut self, around: Circumstances<'_>) -> Option<Decision> {
         let plan = Arc::clone(&self.plan);
         let mut missed: Option<(Time, usize, Due)> = None;
         for (index, declared) in plan.signals().iter().enumerate() {
@@ -269,7 +271,7 @@ impl Execution {
 
     /// The verdict of an execution that awaits nothing, if it has one already:
     /// sought once at its submission.
-    pub(super) fn judge_start(&mut self, around: Circumstances) -> Option<Decision> {
+    pub(super) fn judge_start(&mut self, around: Circumstances<'_>) -> Option<Decision> {
         if around.recorded {
             return None;
         }
@@ -321,7 +323,7 @@ impl Execution {
         &self,
         index: usize,
         seen: &ReceivedSignal,
-        around: Circumstances,
+        around: Circumstances<'_>,
     ) -> Option<Decision> {
         let (declared, state) = (&self.plan.signals()[index], &self.signals[index]);
         if let Some(max) = declared.max
@@ -335,16 +337,17 @@ impl Execution {
         }
         let at = Some(declared.name.as_ref());
         declared.expect.iter().find_map(|contract| {
-            let verdict = contract
-                .program
-                .check_value(self.value(), &seen.event.value);
+            let verdict =
+                contract
+                    .program
+                    .check_value(self.value(), &seen.event.value, around.budget);
             violation(contract, verdict, at, around.now)
         })
     }
 
     /// Evaluates the contracts that have become ready, and passes when all is
     /// settled and held.
-    fn judge_contracts(&mut self, around: Circumstances) -> Option<Decision> {
+    fn judge_contracts(&mut self, around: Circumstances<'_>) -> Option<Decision> {
         let plan = Arc::clone(&self.plan);
         let all_settled = self.signals.iter().all(|signal| signal.settled);
         for (number, contract) in plan.contracts().iter().enumerate() {
@@ -361,7 +364,7 @@ impl Execution {
             if self.held & bit != 0 || !ready {
                 continue;
             }
-            let verdict = self.check(contract);
+            let verdict = self.check(contract, around.budget);
             if let Some(decision) = violation(&contract.contract, verdict, None, around.now) {
                 let in_doubt = contract.signals.iter().any(|&i| self.signals[i].in_doubt);
                 return Some(match (in_doubt, &decision.error) {
@@ -391,7 +394,7 @@ impl Execution {
         )
     }
 
-    fn check(&self, contract: &CaseContract) -> Verdict {
+    fn check(&self, contract: &CaseContract, budget: &Budget) -> Verdict {
         if let Some(&index) = contract.signals.iter().find(|&&i| self.lacks_value(i)) {
             let name = &self.plan.signals()[index].name;
             return Verdict::Failed(texts::value_dropped(name));
@@ -417,7 +420,7 @@ impl Execution {
             });
         let facts: Vec<_> = facts.collect();
         let program = &contract.contract.program;
-        program.check_signals(self.value(), &facts)
+        program.check_signals(self.value(), &facts, budget)
     }
 
     fn lacks_value(&self, index: usize) -> bool {

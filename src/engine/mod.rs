@@ -40,7 +40,10 @@ pub use snapshot::{Frozen, SnapshotError};
 
 use foldhash::fast::RandomState;
 
-use crate::model::{Concluded as Verdict, Event, Position, Record, Time};
+use crate::{
+    contract::Budget,
+    model::{Concluded as Verdict, Event, Position, Record, Time},
+};
 
 use cases::Cases;
 use early::EarlySignals;
@@ -94,6 +97,9 @@ struct Step<'a> {
     now: Time,
     recorded: &'a Recorded,
     effects: &'a mut Vec<Effect>,
+    /// For what the fact itself brings about; each execution whose deadline it
+    /// lets pass has its own.
+    budget: &'a Budget,
 }
 
 impl Engine {
@@ -105,11 +111,13 @@ impl Engine {
         recorded: &Recorded,
         effects: &mut Vec<Effect>,
     ) -> Answer {
+        let budget = &Budget::of_one_fact();
         let step = &mut Step {
             position: record.position,
             now: record.time,
             recorded,
             effects,
+            budget,
         };
         self.position = step.position;
         self.time = step.now;
@@ -203,6 +211,7 @@ impl Engine {
                 now: due,
                 absent_until: self.absent_until,
                 recorded: verdict.is_some() && !either,
+                budget: &Budget::of_one_fact(),
             };
             let decision = execution.pass_deadlines(around);
             match decided {

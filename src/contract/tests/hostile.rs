@@ -10,7 +10,7 @@ use serde_json::json;
 use super::{execution, on_wide_stack, text, told};
 use crate::{
     contract::{
-        Scope, SourceError, compile, render,
+        Budget, Scope, SourceError, compile, render,
         source::{MAX_SOURCE, Parsed},
     },
     model::{Json, number},
@@ -100,7 +100,11 @@ fn wide_expressions_are_evaluated_on_the_promised_stack() {
         ];
         for (source, expected) in table {
             let program = compile(&source, Scope::Expect).expect("it compiles");
-            let verdict = text(program.check_value(&execution(), &json!({"a": [1, 2]})));
+            let verdict = text(program.check_value(
+                &execution(),
+                &json!({"a": [1, 2]}),
+                &Budget::of_one_fact(),
+            ));
             let begin: String = source.chars().take(30).collect();
             assert_eq!(verdict, expected, "{begin}");
         }
@@ -172,7 +176,7 @@ fn work_is_bounded_and_ends_the_same_way() {
             let program = compile(source, Scope::Expect).expect(source);
             for _ in 0..2 {
                 assert_eq!(
-                    text(program.check_value(&execution, &value)),
+                    text(program.check_value(&execution, &value, &Budget::of_one_fact())),
                     expected,
                     "{source}"
                 );
@@ -404,17 +408,17 @@ fn what_compiles_gives_the_same_bounded_verdict_every_time() {
             let Ok(program) = compile(&source, Scope::Expect) else {
                 return Ok(());
             };
-            let verdict = text(program.check_value(&execution, &value));
+            let verdict = text(program.check_value(&execution, &value, &Budget::of_one_fact()));
             prop_assert!(verdict.chars().count() <= 2_010, "{verdict}");
             prop_assert!(!verdict.contains("cannot be evaluated"), "{verdict}");
-            let again = text(program.check_value(&execution, &value));
+            let again = text(program.check_value(&execution, &value, &Budget::of_one_fact()));
             prop_assert_eq!(&verdict, &again);
             // What is shown of an expression means the same.
             let shown = render::expression(&Parsed::new(&source).expect("it compiled").tree);
             if !shown.contains('…') {
                 let program = compile(&shown, Scope::Expect)
                     .map_err(|errors| TestCaseError::fail(format!("{shown}: {}", told(&errors))))?;
-                let again = program.check_value(&execution, &value);
+                let again = program.check_value(&execution, &value, &Budget::of_one_fact());
                 let kind = |verdict: &str| verdict.split(':').next().map(str::to_owned);
                 prop_assert_eq!(kind(&verdict), kind(&text(again)), "{}", shown);
             }

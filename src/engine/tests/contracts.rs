@@ -200,3 +200,27 @@ fn the_traceback_lists_the_steps() {
         "#,
     );
 }
+
+#[test]
+fn the_expressions_that_one_fact_brings_about_share_their_steps() {
+    let numbers: Vec<_> = (0..150).map(|n| n.to_string()).collect();
+    let value = format!("[{}]", numbers.join(","));
+    // Less than 100,000 steps, and sixteen are more than 500,000.
+    let dear = "{expression: 'value.all(x, !(-1.0 in value))'}";
+    let declared = format!(
+        "{{signals: [{{name: a, expect: [{0}]}}, {{name: b, expect: [{0}]}}, {{name: c, expect: [{1}]}}]}}",
+        [dear; 4].join(","),
+        [dear; 16].join(","),
+    );
+    let script = format!(
+        "
+        0    submit e1
+        1    signal e1 a {value}
+        2    signal e1 b {value}
+        3    signal e1 c {value}
+                => e1 ERROR at 3: Contract could not be evaluated at signal c: value.all(x, !(-1.0 in value)): too much work together with the other expressions …
+                => ACCEPTED
+        "
+    );
+    check("each fact has its own", &declared, &script);
+}
