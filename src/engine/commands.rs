@@ -297,10 +297,7 @@ impl Engine {
         let decided_at = execution.decided.as_ref().map(|decided| decided.at);
         let (seen, decision) = match decided_at {
             None => execution.arrive(signal, identity, step.now, around),
-            Some(at) => (
-                execution.arrive_late(signal, identity, step.now, at).0,
-                None,
-            ),
+            Some(at) => (execution.arrive_late(signal, identity, step.now, at), None),
         };
         self.live_bytes += execution.bytes() - before;
         let outcome = seen.outcome;

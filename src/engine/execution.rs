@@ -6,7 +6,6 @@
 //! knows the verdict books the same and judges nothing.
 
 use std::{
-    collections::BTreeMap,
     sync::{Arc, OnceLock},
     time::Duration,
 };
@@ -14,14 +13,15 @@ use std::{
 use crate::{
     contract::{Budget, ExecutionValue, SignalFacts, Verdict},
     model::{
-        Concluded, ExecutionView, Json, Position, ReceivedSignal, SignalOutcome, SignalProgress,
-        Signalled, State, TestExecution, TestReport, Time, value_size,
+        Concluded, Json, Position, ReceivedSignal, SignalOutcome, Signalled, State, TestExecution,
+        Time,
     },
     plan::{CaseContract, ContractPlan, Plan, SignalPlan, Starts},
 };
 
 use super::{
     identity::{Identity, SubmissionDigest},
+    kept::base_bytes,
     limits,
     texts::{self, Due},
 };
@@ -89,13 +89,13 @@ pub(super) struct Execution {
     pub identities: Vec<Identity>,
     pub value_bytes: usize,
     /// Bytes of the received and the late signals but for those values.
-    signal_bytes: usize,
+    pub signal_bytes: usize,
     pub total: u64,
     pub late: Vec<Arc<ReceivedSignal>>,
     pub late_total: u64,
     pub decided: Option<Decided>,
     /// Bytes of all but its signals.
-    base_bytes: usize,
+    pub base_bytes: usize,
     /// The deadline under which the engine has queued it.
     pub queued: Option<Time>,
     /// The execution as contracts see it; made when first needed.
@@ -197,26 +197,21 @@ impl Execution {
         (kept, decision)
     }
 
-    /// Takes a signal that came after the verdict; `true` if it is kept.
+    /// Takes a signal that came after the verdict.
     pub(super) fn arrive_late(
         &mut self,
         signal: Signalled,
         identity: Identity,
         at: Time,
         decided_at: Time,
-    ) -> (Arc<ReceivedSignal>, bool) {
+    ) -> Arc<ReceivedSignal> {
         if self.identities.contains(&identity) {
-            return (received(signal, at, SignalOutcome::Duplicate), false);
+            return received(signal, at, SignalOutcome::Duplicate);
         }
         let seen = late(signal, at, decided_at);
         self.late_total += 1;
-        let kept = self.late.len() < limits::LATE_SIGNALS;
-        if kept {
-            self.identities.push(identity);
-            self.signal_bytes += received_bytes(&seen) + value_size(&seen.event.value);
-            self.late.push(Arc::clone(&seen));
-        }
-        (seen, kept)
+        self.keep_late(&seen, identity);
+        seen
     }
 
     /// Lets every deadline up to `around.now` pass, and seeks a verdict.
@@ -433,218 +428,10 @@ impl Execution {
         all.filter(move |one| one.judged && one.event.signal_name == name)
     }
 
-    /// How many places must stay free for signals that are still needed.
-    fn places_held(&self) -> usize {
-        let all = self.plan.signals().iter().zip(&self.signals);
-        let missing = all
-            .filter(|(_, state)| !state.settled)
-            .map(|(declared, state)| u64::from(declared.min.max(1)).saturating_sub(state.count));
-        usize::try_from(missing.sum::<u64>()).unwrap_or(usize::MAX)
-    }
-
-    /// Keeps a signal if there is room, or if it is still needed; drops its
-    /// value when the execution's values are over the limit. One that counts is
-    /// known by its identity even when it is not kept: doubled it would be one
-    /// too many.
-    fn keep(
-        &mut self,
-        mut seen: Arc<ReceivedSignal>,
-        identity: Identity,
-        needed: bool,
-        counted: bool,
-    ) -> Arc<ReceivedSignal> {
-        let room = |held: usize| limits::KEPT_SIGNALS.saturating_sub(held);
-        if !needed && self.received.len() >= room(self.places_held()) {
-            if counted {
-                self.identities.push(identity);
-            }
-            return seen;
-        }
-        let size = value_size(&seen.event.value);
-        if self.value_bytes + size > limits::KEPT_VALUE_BYTES {
-            let mut bare = ReceivedSignal::clone(&seen);
-            bare.event.value = Json::Null;
-            bare.value_dropped = true;
-            seen = Arc::new(bare);
-        } else {
-            self.value_bytes += size;
-        }
-        self.identities.push(identity);
-        self.signal_bytes += received_bytes(&seen);
-        self.received.push(Arc::clone(&seen));
-        seen
-    }
-
-    /// Takes over the signals of a snapshot.
-    pub(super) fn restore_signals(
-        &mut self,
-        received: Vec<Arc<ReceivedSignal>>,
-        late: Vec<Arc<ReceivedSignal>>,
-    ) {
-        let all = received.iter().chain(&late);
-        let all: usize = all.map(|one| received_bytes(one)).sum();
-        let values = late.iter().map(|one| value_size(&one.event.value));
-        self.signal_bytes = all + values.sum::<usize>();
-        (self.received, self.late) = (received, late);
-    }
-
-    fn keep_unknown(
-        &mut self,
-        seen: Arc<ReceivedSignal>,
-        identity: Identity,
-    ) -> Arc<ReceivedSignal> {
-        let unknown = self.received.iter();
-        let unknown = unknown.filter(|one| one.outcome == SignalOutcome::UnknownSignal);
-        let mut names: Vec<_> = unknown.map(|one| one.event.signal_name.as_str()).collect();
-        names.sort_unstable();
-        names.dedup();
-        let known = names.binary_search(&seen.event.signal_name.as_str());
-        if known.is_err() && names.len() >= limits::UNKNOWN_NAMES {
-            return seen;
-        }
-        self.keep(seen, identity, false, false)
-    }
-
-    /// The report that a decision makes.
-    pub(super) fn report(&self, decision: &Decision) -> TestReport {
-        let latencies = self.plan.signals().iter().zip(&self.signals);
-        let signal_latency: BTreeMap<_, _> = latencies
-            .filter_map(|(declared, state)| Some((declared.name.to_string(), state.latency()?)))
-            .collect();
-        let explained = !decision.state.is_ok();
-        TestReport {
-            case_name: self.test.case_name.clone(),
-            state: decision.state,
-            test: Some(self.test.clone()),
-            runtime: Some(
-                (decision.at - self.test.timestamp)
-                    .to_std()
-                    .unwrap_or_default(),
-            ),
-            signal_latency,
-            error: decision.error.clone(),
-            traceback: explained.then(|| texts::traceback(self, decision)),
-            concluded_at: decision.at,
-        }
-    }
-
-    /// Everything that is known of the execution before its verdict is recorded.
-    pub(super) fn view(&self) -> ExecutionView {
-        ExecutionView {
-            test: self.test.clone(),
-            case_revision: self.plan.case().revision,
-            progress: self.progress(),
-            signals: self.received.iter().map(|one| (**one).clone()).collect(),
-            signal_count: self.total,
-            late_signals: self.late.iter().map(|one| (**one).clone()).collect(),
-            late_signal_count: self.late_total,
-            report: None,
-        }
-    }
-
-    /// Everything that is known of the execution when its verdict is recorded.
-    pub(super) fn into_view(self, report: TestReport) -> ExecutionView {
-        let owned = |signals: Vec<Arc<ReceivedSignal>>| {
-            let signals = signals.into_iter().map(Arc::unwrap_or_clone);
-            signals.collect()
-        };
-        ExecutionView {
-            case_revision: self.plan.case().revision,
-            progress: self.progress(),
-            test: self.test,
-            signals: owned(self.received),
-            signal_count: self.total,
-            late_signals: owned(self.late),
-            late_signal_count: self.late_total,
-            report: Some(report),
-        }
-    }
-
-    fn progress(&self) -> Vec<SignalProgress> {
-        let declared = self.plan.signals().iter().enumerate();
-        declared
-            .map(|(index, declared)| {
-                let state = &self.signals[index];
-                SignalProgress {
-                    signal_name: declared.name.to_string(),
-                    count: state.count,
-                    min: declared.min,
-                    max: declared.max,
-                    settled: state.settled,
-                    clock_started_at: state.clock,
-                    deadline: self.deadline(index, declared).0,
-                    latency: state.latency(),
-                }
-            })
-            .collect()
-    }
-
     /// Whether no verdict has fallen yet.
     pub(super) fn is_undecided(&self) -> bool {
         self.decided.is_none()
     }
-
-    /// Bytes it takes in memory, about.
-    pub(super) fn bytes(&self) -> usize {
-        let identities = self.identities.len() * size_of::<Identity>();
-        self.base_bytes + self.value_bytes + self.signal_bytes + identities + self.key_bytes()
-    }
-
-    /// Those of its declared keys; the index of its case has them too.
-    pub(super) fn key_bytes(&self) -> usize {
-        const KEY: usize = size_of::<(Arc<str>, String)>() + size_of::<(String, Position)>();
-        let keys = self.keys.iter();
-        keys.map(|(_, key)| KEY + 2 * key.len()).sum()
-    }
-
-    /// The first signal of a name that came, with its latency.
-    pub(super) fn first_of(&self, name: &str) -> Option<(&Arc<ReceivedSignal>, Duration)> {
-        let all = self.received.iter().chain(&self.late);
-        let first = all.into_iter().find(|one| one.event.signal_name == name)?;
-        let latency = match self.plan.signal_index(name) {
-            Some(index) => self.signals[index].latency(),
-            None => None,
-        };
-        let since_start = (first.at - self.test.timestamp).to_std();
-        Some((first, latency.or(since_start.ok()).unwrap_or_default()))
-    }
-}
-
-/// Bytes of an execution without signals. Contracts and keys see a copy of what
-/// was submitted.
-fn base_bytes(test: &TestExecution, plan: &Plan) -> usize {
-    const ENTRY: usize = size_of::<(String, String)>();
-    let arguments: usize = test.test_args.iter().map(value_size).sum();
-    let named = test.test_kwargs.iter();
-    let named: usize = named
-        .map(|(name, value)| ENTRY + name.len() + value_size(value))
-        .sum();
-    let labels = test.labels.iter();
-    let labels: usize = labels
-        .map(|(name, value)| ENTRY + name.len() + value.len())
-        .sum();
-    let submitted = test.id.len() + test.case_name.len() + arguments + named + labels;
-    let mut signals = plan.signals().iter();
-    let evaluates = !plan.contracts().is_empty()
-        || signals.any(|signal| signal.key.is_some() || !signal.expect.is_empty());
-    let copies = if evaluates { 2 } else { 1 };
-    // The index of its case has the id too.
-    let indexed = size_of::<(String, Position)>() + test.id.len();
-    size_of::<Execution>()
-        + plan.signals().len() * size_of::<SignalState>()
-        + copies * submitted
-        + indexed
-}
-
-/// Bytes that a kept signal takes, but for its value.
-fn received_bytes(seen: &ReceivedSignal) -> usize {
-    let event = &seen.event;
-    size_of::<Arc<ReceivedSignal>>()
-        + size_of::<ReceivedSignal>()
-        + event.signal_name.len()
-        + event.case_name.len()
-        + value_size(&event.key)
-        + seen.signal_id.len()
 }
 
 /// A time later by a duration; the end of time when there is no such. Parts of

@@ -15,14 +15,15 @@ mod commands;
 mod early;
 mod execution;
 mod identity;
+mod kept;
 pub mod limits;
 mod outcome;
 mod queries;
 mod recorded;
 mod remembered;
 mod snapshot;
-
 mod texts;
+mod view;
 
 #[cfg(test)]
 mod tests;
