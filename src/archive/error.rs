@@ -117,11 +117,6 @@ impl ArchiveError {
         }
     }
 
-    /// Whether the same call may succeed later.
-    pub fn is_retryable(&self) -> bool {
-        matches!(self, ArchiveError::Full(_) | ArchiveError::Busy(_))
-    }
-
     /// Whether what is durable is no longer known, so that the process must end:
     /// a failed fsync.
     pub fn is_fatal(&self) -> bool {

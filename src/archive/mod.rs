@@ -113,7 +113,7 @@ impl Archive {
     /// A handle that reads what is committed. It never waits for the writer of
     /// a file.
     pub fn reader(&self) -> Result<Reader, ArchiveError> {
-        Ok(Reader::new(self.connect_reader()?, self.partitions))
+        Ok(Reader::new(self.connect_reader()?))
     }
 
     fn connect_reader(&self) -> Result<Db, ArchiveError> {

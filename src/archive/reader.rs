@@ -40,31 +40,17 @@ pub struct Page<T> {
 #[derive(Debug)]
 pub struct Reader {
     db: Db,
-    partitions: u32,
 }
 
 impl Reader {
-    pub(super) fn new(db: Db, partitions: u32) -> Reader {
-        Reader { db, partitions }
+    pub(super) fn new(db: Db) -> Reader {
+        Reader { db }
     }
 
     /// How far the archive is: what happened up to here in the partition is in
     /// it.
     pub fn position(&self, partition: u32) -> Result<Position, ArchiveError> {
         self.marks(partition).map(|marks| marks.position)
-    }
-
-    /// Position of the last report of the partition that retention has deleted,
-    /// 0 if none: from there on the reports are complete.
-    pub fn retained_from(&self, partition: u32) -> Result<Position, ArchiveError> {
-        self.marks(partition).map(|marks| marks.deleted_reports)
-    }
-
-    /// Position of the last change of a case of the partition that retention has
-    /// deleted, 0 if none.
-    pub fn case_changes_retained_from(&self, partition: u32) -> Result<Position, ArchiveError> {
-        self.marks(partition)
-            .map(|marks| marks.deleted_case_changes)
     }
 
     /// The execution of this case with this id, the latest if several had it.
@@ -209,13 +195,8 @@ impl Reader {
         })
     }
 
-    fn marks(&self, partition: u32) -> Result<Marks, ArchiveError> {
+    pub(super) fn marks(&self, partition: u32) -> Result<Marks, ArchiveError> {
         self.db.with(|db| Marks::read(db, partition))
-    }
-
-    /// How many partitions the journal has.
-    pub fn partitions(&self) -> u32 {
-        self.partitions
     }
 
     fn read<R>(
