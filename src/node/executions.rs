@@ -239,7 +239,10 @@ impl Node {
             return Err(NodeError::TooManyExecutions(text));
         }
         if bytes >= options.max_state_bytes {
-            let text = format!("live executions take {bytes} bytes, which is the limit");
+            let text = format!(
+                "live executions and early signals take {bytes} bytes, and max_state_bytes is {}",
+                options.max_state_bytes
+            );
             return Err(NodeError::TooManyExecutions(text));
         }
         if backlog >= options.archive_backlog_bytes {

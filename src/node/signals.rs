@@ -218,7 +218,10 @@ impl Node {
     fn admit_bytes(&self, state: &State) -> Result<(), NodeError> {
         let bytes = state.engine.bytes();
         if bytes >= self.options().max_state_bytes {
-            let text = format!("live executions take {bytes} bytes, which is the limit");
+            let text = format!(
+                "live executions and early signals take {bytes} bytes, and max_state_bytes is {}",
+                self.options().max_state_bytes
+            );
             return Err(NodeError::TooManyExecutions(text));
         }
         Ok(())

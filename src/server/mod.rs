@@ -208,6 +208,7 @@ pub async fn run(
 fn node_options(settings: &ServeSettings) -> NodeOptions {
     NodeOptions {
         max_live_executions: settings.max_live_executions,
+        max_state_bytes: settings.max_state_bytes.as_usize(),
         max_cases: settings.max_cases,
         max_waiters: settings.max_waiters,
         archive_backlog_bytes: settings.archive_backlog_bytes.bytes(),

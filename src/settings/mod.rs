@@ -53,6 +53,9 @@ settings! {
     max_waiters: usize = 100_000, "COUNT", 1..;
     /// Executions that may be live at once.
     max_live_executions: usize = 1_000_000, "COUNT", 1..;
+    /// What live executions and early signals may take in memory, about;
+    /// further submissions and signals are refused.
+    max_state_bytes: ByteSize = ByteSize::gib(4), "SIZE", ByteSize::mib(1)..;
     /// Cases that may be declared.
     max_cases: usize = 10_000, "COUNT", 1..;
     /// Events that may be queued for the journal; more are refused.
