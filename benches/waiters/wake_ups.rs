@@ -58,7 +58,7 @@ pub async fn measure() -> Result<(), Any> {
 
 /// A server with just so many waiters as it takes, each for a signal of its own.
 struct Waiting {
-    server: Server,
+    _server: Server,
     /// Connections of the waiters.
     clients: Vec<Signals>,
     /// Sends the signals.
@@ -83,7 +83,7 @@ impl Waiting {
             clients.push(Signals::new(server.connect().await?));
         }
         let mut waiting = Waiting {
-            server,
+            _server: server,
             clients,
             sender: Signals::new(channel),
             waiters: VecDeque::new(),
