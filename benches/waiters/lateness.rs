@@ -199,7 +199,7 @@ async fn wait_signal(channel: &Channel, number: u64) -> Result<Ended, Any> {
     let request = wait_request(WAITED, id(number), timeout);
     let mut signals = SignalServiceClient::new(channel.clone());
     let wait = timed_call(signals.wait_signal(request));
-    let ((took, answer), (slept, ())) = tokio::join!(wait, timed_call(sleep(timeout)));
+    let ((took, answer), (slept, ())) = tokio::join!(wait, timed_call(slept(timeout)));
     match answer {
         Err(status) if status.code() == Code::DeadlineExceeded => Ok(Ended {
             timeout,
@@ -227,7 +227,7 @@ async fn declared(way: Way, channel: &Channel, number: u64) -> Result<Ended, Any
             Way::GetReport | Way::WaitSignal => awaited_report(channel, case_name, id).await,
         }
     });
-    let ((took, report), (slept, ())) = tokio::join!(wait, timed_call(sleep(timeout)));
+    let ((took, report), (slept, ())) = tokio::join!(wait, timed_call(slept(timeout)));
     let report = report?;
     match (report.state(), report.runtime) {
         (State::Timeout, Some(runtime)) => Ok(Ended {
@@ -269,6 +269,11 @@ async fn watched_report(
         }
     }
     Err("the watch ended without a report".into())
+}
+
+/// Begins to sleep when it is polled, as calls begin then.
+async fn slept(duration: Duration) {
+    sleep(duration).await;
 }
 
 async fn timed_call<T>(call: impl Future<Output = T>) -> (Duration, T) {
