@@ -150,14 +150,16 @@ where
         .await
         .map_err(DemoError::Listen)?;
     let addr = listener.local_addr().map_err(DemoError::Listen)?;
-    let reflection = tonic_reflection::server::Builder::configure()
-        .register_encoded_file_descriptor_set(pb::DESCRIPTORS)
-        .with_service_name(S::NAME)
-        .build_v1()
-        .expect("the build's own descriptors are whole");
+    let reflection = || {
+        tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(pb::DESCRIPTORS)
+            .with_service_name(S::NAME)
+    };
+    let whole = "the build's own descriptors are whole";
     let server = Server::builder()
         .layer(TestHeadersLayer::default())
-        .add_service(reflection)
+        .add_service(reflection().build_v1().expect(whole))
+        .add_service(reflection().build_v1alpha().expect(whole))
         .add_service(service)
         .serve_with_incoming(TcpIncoming::from(listener).with_nodelay(Some(true)));
     servers.spawn(async move {
