@@ -1,15 +1,17 @@
 //! How late waits end, while unrelated signals flow: never early, and at most
 //! 250 ms late (p99). The control is a sleep of the same length beside each.
 //!
-//! A wait is measured from before its request is sent to its answer, so that
-//! transport and scheduling of the client count as lateness.
+//! A call's wait is measured from before its request is sent to its answer, so
+//! that transport and scheduling of the client count as lateness. A declared one
+//! is measured from the start of its execution, which is in its report, to the
+//! answer: both clocks are this machine's.
 
 use std::{
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use hdrhistogram::Histogram;
@@ -219,20 +221,23 @@ async fn declared(way: Way, channel: &Channel, number: u64) -> Result<Ended, Any
         Way::WatchExecution => format!("watched-{number}"),
         Way::GetReport | Way::WaitSignal => id(number),
     };
-    let wait = timed_call(async {
+    let wait = async {
         let mut executions = ExecutionServiceClient::new(channel.clone());
         submit(&mut executions, &case_name, id.clone()).await?;
-        match way {
+        let report = match way {
             Way::WatchExecution => watched_report(executions, case_name, id).await,
             Way::GetReport | Way::WaitSignal => awaited_report(channel, case_name, id).await,
-        }
-    });
-    let ((took, report), (slept, ())) = tokio::join!(wait, timed_call(slept(timeout)));
-    let report = report?;
-    match (report.state(), report.runtime) {
-        (State::Timeout, Some(runtime)) => Ok(Ended {
+        };
+        report.map(|report| (report, SystemTime::now()))
+    };
+    let (report, (slept, ())) = tokio::join!(wait, timed_call(slept(timeout)));
+    let (report, answered) = report?;
+    let test = report.test.as_ref();
+    let start = test.and_then(|test| SystemTime::try_from(test.timestamp?).ok());
+    match (report.state(), report.runtime, start) {
+        (State::Timeout, Some(runtime), Some(start)) => Ok(Ended {
             timeout,
-            took,
+            took: answered.duration_since(start)?,
             runtime: Some(runtime.try_into()?),
             slept,
         }),

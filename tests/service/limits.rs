@@ -17,7 +17,7 @@ use tokio::time::timeout;
 use tonic::{Code, Request};
 
 use crate::{
-    given::{DEADLINE, case, event, event_of, item, seconds, submission},
+    given::{DEADLINE, case, event, event_of, item, seconds, sending, submission},
     refusal::{Refusal, Refused},
     server::{Clients, Server},
 };
@@ -57,6 +57,43 @@ async fn no_more_executions_than_may_be_live() {
     clients.submit("orders", &admitted[0]).await;
     clients.send(event("orders", &admitted[0], "done")).await;
     clients.report("orders", &admitted[0]).await;
+    clients.submit("orders", "next").await;
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn no_more_state_than_may_be_in_memory() {
+    let server = Server::with(|settings| settings.max_state_bytes = ByteSize::kib(8)).await;
+    let clients = server.clients();
+    clients.apply(case("orders", &["done"])).await;
+    let mut executions = clients.executions.clone();
+    let mut refused = None;
+    for n in 0..100 {
+        let request = submission("orders", &n.to_string());
+        if let Err(status) = executions.submit_execution(request).await {
+            refused = Some((n, status));
+            break;
+        }
+    }
+    let (admitted, status) = refused.expect("a hundred executions take more than 8 KiB");
+    assert!(admitted > 1, "{admitted}");
+    let mut signals = clients.signals.clone();
+    let signal = signals.send_signal(sending(event("orders", "0", "done")));
+    for (call, status) in [("submit", status), ("send", signal.await.unwrap_err())] {
+        let code = Code::ResourceExhausted;
+        Refusal::from(&status).check(call, code, "TOO_MANY_EXECUTIONS", &[]);
+        let told = "and max_state_bytes is 8192: ";
+        assert!(status.message().contains(told), "{}", status.message());
+    }
+
+    // One that ends makes room.
+    let cancel = CancelExecutionRequest {
+        case_name: "orders".to_owned(),
+        id: "0".to_owned(),
+        ..CancelExecutionRequest::default()
+    };
+    executions.cancel_execution(cancel).await.unwrap();
+    clients.report("orders", "0").await;
     clients.submit("orders", "next").await;
     server.stop().await;
 }
