@@ -31,7 +31,7 @@ use super::{
     remembered::Remembered,
 };
 
-/// A snapshot that is not what [`Engine::snapshot`] writes.
+/// A snapshot that is not what [`Frozen::encode`] writes.
 #[derive(Debug, thiserror::Error)]
 #[error("the snapshot cannot be read: {0}")]
 pub struct SnapshotError(String);
