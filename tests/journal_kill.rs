@@ -50,14 +50,10 @@ fn event(appender: u64, number: u64) -> Event {
     }
 }
 
-/// Appends without end, and tells what was acknowledged.
-#[test]
-#[ignore = "runs in a process that the other test starts, and kills"]
-fn appends_until_it_is_killed() {
-    let Some(data_dir) = env::var_os(DATA_DIR) else {
-        return;
-    };
-    let journal = Arc::new(open(Path::new(&data_dir)));
+/// Appends without end, and tells what was acknowledged: in a process that the
+/// test starts, and kills.
+fn append_until_killed(data_dir: &Path) -> ! {
+    let journal = Arc::new(open(data_dir));
     let begin = journal.head(0);
     let mut follower = journal.follow(0, begin).unwrap();
     for appender in 0..APPENDERS {
@@ -92,6 +88,9 @@ fn appends_until_it_is_killed() {
 
 #[test]
 fn what_was_acknowledged_survives_kill_9() {
+    if let Some(data_dir) = env::var_os(DATA_DIR) {
+        append_until_killed(Path::new(&data_dir));
+    }
     let directory = tempfile::tempdir().unwrap();
     let mut rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[9; 32]);
     let mut acknowledged: BTreeMap<Position, Event> = BTreeMap::new();
@@ -130,8 +129,8 @@ fn what_was_acknowledged_survives_kill_9() {
 /// Has events appended and kills with the n-th that is acknowledged.
 fn run_and_kill(data_dir: &Path, lines: usize, acknowledged: &mut BTreeMap<Position, Event>) {
     let mut child = Command::new(env::current_exe().unwrap())
-        .args(["--exact", "--ignored", "--nocapture"])
-        .arg("appends_until_it_is_killed")
+        .args(["--exact", "--nocapture"])
+        .arg("what_was_acknowledged_survives_kill_9")
         .env(DATA_DIR, data_dir)
         .stdout(Stdio::piped())
         .spawn()
