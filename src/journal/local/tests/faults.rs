@@ -219,10 +219,13 @@ const DATA_DIR: &str = "LIVECHECK_TEST_FAILING_SYNC";
 
 #[test]
 fn a_failed_sync_ends_the_process() {
+    if let Some(data_dir) = env::var_os(DATA_DIR) {
+        return append_while_syncs_fail(Path::new(&data_dir));
+    }
     let directory = tempfile::tempdir().unwrap();
     let output = Command::new(env::current_exe().unwrap())
-        .args(["--exact", "--ignored", "--nocapture"])
-        .arg("journal::local::tests::faults::appends_while_syncs_fail")
+        .args(["--exact", "--nocapture"])
+        .arg("journal::local::tests::faults::a_failed_sync_ends_the_process")
         .env(DATA_DIR, directory.path())
         .output()
         .unwrap();
@@ -233,14 +236,10 @@ fn a_failed_sync_ends_the_process() {
     assert!(!text.contains("acknowledged"), "{text}");
 }
 
-#[test]
-#[ignore = "runs in a process that a_failed_sync_ends_the_process starts"]
-fn appends_while_syncs_fail() {
-    let Some(data_dir) = env::var_os(DATA_DIR) else {
-        return;
-    };
+/// In a process that the test starts, and that dies of it.
+fn append_while_syncs_fail(data_dir: &Path) {
     tracing_subscriber::fmt().init();
-    let mut setup = Setup::new(Path::new(&data_dir));
+    let mut setup = Setup::new(data_dir);
     setup.disk.set(Faults {
         failing_sync: true,
         ..Faults::default()
