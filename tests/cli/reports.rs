@@ -268,9 +268,12 @@ fn a_watch_survives_that_its_server_is_killed() {
     mock.stream(vec![watched(1, State::Pass, "t1")])
         .stream(vec![watched(2, State::Pass, "t2")]);
     let restart = || {
-        first.shutdown_background();
         std::thread::scope(|scope| {
-            scope.spawn(|| second.block_on(mock.serve_at(server)));
+            scope.spawn(|| {
+                // Waits until its listener has let go of the port.
+                first.shutdown_timeout(std::time::Duration::from_secs(60));
+                second.block_on(mock.serve_at(server));
+            });
         });
     };
     let ran = client.block_on(Terminal::new(server).when("id-1", restart).run(&[
