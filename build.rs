@@ -8,11 +8,13 @@ use prost::Message;
 const SCHEMAS: &[&str] = &[
     "livecheck/v1/models.proto",
     "livecheck/v1/case.proto",
+    "livecheck/v1/case_status.proto",
     "livecheck/v1/error_reason.proto",
     "livecheck/v1/execution_service.proto",
     "livecheck/v1/signal_service.proto",
     "livecheck/v1/report_service.proto",
     "livecheck/v1/case_service.proto",
+    "livecheck/v1/notification_service.proto",
     "livecheck/storage/v1/event.proto",
     "livecheck/demo/v1/order.proto",
     "livecheck/demo/v1/order_init_service.proto",

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use prost::Message;
 
 use crate::{
-    convert::case::case_to_pb,
+    convert::{case::case_to_pb, status::transition_to_pb},
     model::{
         CaseChange, ExecutionView, Json, Position, ReceivedSignal, SignalProgress, Submission,
         TestReport, Time, value_size,
@@ -93,6 +93,8 @@ impl Entry {
             Entry::Case { change, .. } => match change {
                 CaseChange::Applied(case) => case_to_pb(case).encoded_len(),
                 CaseChange::Deleted(name) => name.len(),
+                CaseChange::Transitioned(transition) => transition_to_pb(transition).encoded_len(),
+                CaseChange::Controlled { case_name, .. } => case_name.len(),
             },
         };
         (size_of::<Entry>() + bytes) as u64

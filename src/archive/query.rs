@@ -143,6 +143,8 @@ impl Query {
         } = filter;
         let mut query = Query::by("start", case_name.as_deref(), states, None);
         query.order = "started_at DESC, execution DESC";
+        // Reports on cases themselves have none.
+        query.conditions.push("id <> ''".to_owned());
         query.time("started_at >= ?", *since);
         query.time("started_at < ?", *until);
         if let Some(after) = after {

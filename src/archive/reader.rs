@@ -14,7 +14,7 @@ use super::{
     row::{self, FinishedRow},
     writer::Marks,
 };
-use crate::model::{CaseChange, Position, Time};
+use crate::model::{Position, Time};
 
 /// Most positions of a partition that one call looks through, so that a filter
 /// that little passes does not keep it busy for long.
@@ -139,7 +139,7 @@ impl Reader {
             |marks| marks.deleted_case_changes,
             |db, after, up_to, limit| {
                 db.prepare_cached(
-                    "SELECT key, time, name, declaration FROM case_changes
+                    "SELECT key, time, name, declaration, kind FROM case_changes
                      WHERE key > ?1 AND key <= ?2 ORDER BY key LIMIT ?3",
                 )?
                 .query_map((after, up_to, limit_of(limit)), case_change_row)?
@@ -267,20 +267,23 @@ fn report((key, execution, report): (i64, i64, Vec<u8>)) -> Result<ArchivedRepor
     })
 }
 
-type CaseChangeRow = (i64, i64, String, Option<Vec<u8>>);
+type CaseChangeRow = (i64, i64, String, Option<Vec<u8>>, i64);
 
 fn case_change_row(row: &Row<'_>) -> rusqlite::Result<CaseChangeRow> {
-    Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+    Ok((
+        row.get(0)?,
+        row.get(1)?,
+        row.get(2)?,
+        row.get(3)?,
+        row.get(4)?,
+    ))
 }
 
 fn case_change(
-    (key, time, name, declaration): CaseChangeRow,
+    (key, time, name, declaration, kind): CaseChangeRow,
 ) -> Result<ArchivedCaseChange, ArchiveError> {
     let (partition, position) = row::place(key)?;
-    let change = match declaration {
-        Some(case) => CaseChange::Applied(row::decode_case(key, &case)?),
-        None => CaseChange::Deleted(name),
-    };
+    let change = row::decode_change(key, name, kind, declaration.as_deref())?;
     Ok(ArchivedCaseChange {
         partition,
         position,

@@ -3,6 +3,8 @@
 //! Invariant: a blob is read only if it is the one that was written to its row:
 //! every blob ends in a checksum over itself and its place.
 
+use std::sync::Arc;
+
 use prost::Message;
 
 use super::{ArchiveError, Finished};
@@ -14,10 +16,12 @@ use crate::{
             execution_to_pb, progress_to_pb, received_from_pb, received_to_pb, report_from_pb,
             report_to_pb, state_to_pb, view_from_pb,
         },
+        status::{control_from_pb, control_to_pb, transition_from_pb, transition_to_pb},
         storage::{case_from_stored, submission_from_pb, submission_to_pb},
     },
     model::{
-        Case, ExecutionView, Position, ReceivedSignal, State, Submission, TestExecution, TestReport,
+        CaseChange, ExecutionView, Position, ReceivedSignal, State, Submission, TestExecution,
+        TestReport,
     },
     pb::{storage, v1},
 };
@@ -131,14 +135,58 @@ pub fn decode_late(key: i64, signal: &[u8]) -> Result<ReceivedSignal, ArchiveErr
     whole(key, unseal(key, signal)?, received_from_pb)
 }
 
-/// Encodes the declaration that was applied.
-pub fn encode_case(key: i64, case: &Case) -> Vec<u8> {
-    seal(key, &case_to_pb(case))
+/// The blob of a case's change is its declaration; none where it was deleted.
+const DECLARED: i64 = 0;
+/// It is a change of its health.
+const TRANSITIONED: i64 = 1;
+/// It is what lies over its declaration.
+const CONTROLLED: i64 = 2;
+
+/// Encodes a change of a case: its kind and its blob.
+pub fn encode_change(key: i64, change: &CaseChange) -> (i64, Option<Vec<u8>>) {
+    match change {
+        CaseChange::Applied(case) => (DECLARED, Some(seal(key, &case_to_pb(case)))),
+        CaseChange::Deleted(_) => (DECLARED, None),
+        CaseChange::Transitioned(transition) => {
+            let transition = transition_to_pb(transition);
+            (TRANSITIONED, Some(seal(key, &transition)))
+        }
+        CaseChange::Controlled { control, .. } => {
+            (CONTROLLED, Some(seal(key, &control_to_pb(control))))
+        }
+    }
 }
 
-/// Decodes a declaration.
-pub fn decode_case(key: i64, case: &[u8]) -> Result<Case, ArchiveError> {
-    whole(key, unseal(key, case)?, case_from_stored)
+/// Decodes a change of a case.
+pub fn decode_change(
+    key: i64,
+    name: String,
+    kind: i64,
+    blob: Option<&[u8]>,
+) -> Result<CaseChange, ArchiveError> {
+    Ok(match (kind, blob) {
+        (DECLARED, Some(case)) => {
+            CaseChange::Applied(whole(key, unseal(key, case)?, case_from_stored)?)
+        }
+        (DECLARED, None) => CaseChange::Deleted(name),
+        (TRANSITIONED, Some(transition)) => {
+            let transition = whole(key, unseal(key, transition)?, transition_from_pb)?;
+            CaseChange::Transitioned(Arc::new(transition))
+        }
+        (CONTROLLED, Some(control)) => CaseChange::Controlled {
+            case_name: name,
+            control: whole(key, unseal(key, control)?, control_from_pb)?,
+        },
+        _ => {
+            let what = format!("row {key}: a change of a case is of kind {kind}");
+            return Err(ArchiveError::Corrupt(what));
+        }
+    })
+}
+
+/// Encodes a report on a case itself.
+pub fn encode_report(key: i64, report: &TestReport) -> Vec<u8> {
+    seal(key, &report_to_pb(report))
 }
 
 /// A submission; one that says what the execution says has no id and only what
@@ -151,15 +199,19 @@ fn submitted_to_pb(submission: &Submission, test: &TestExecution) -> storage::Su
         test_kwargs,
         expires,
         labels,
+        traceparent,
+        always,
     } = submission;
     let same = *case_name == test.case_name
         && *id == test.id
         && *test_args == test.test_args
         && *test_kwargs == test.test_kwargs
-        && *labels == test.labels;
+        && *labels == test.labels
+        && *traceparent == test.traceparent;
     if same {
         storage::Submitted {
             expires_micros: expires.map(|time| time.timestamp_micros()),
+            always: *always,
             ..Default::default()
         }
     } else {
@@ -179,6 +231,7 @@ fn with_test(submitted: storage::Submitted, test: &TestExecution) -> storage::Su
         test_kwargs,
         expires: _,
         labels,
+        traceparent,
     } = execution_to_pb(test);
     storage::Submitted {
         case_name,
@@ -187,6 +240,8 @@ fn with_test(submitted: storage::Submitted, test: &TestExecution) -> storage::Su
         test_kwargs,
         expires_micros: submitted.expires_micros,
         labels,
+        traceparent,
+        always: submitted.always,
     }
 }
 

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::{ArchiveError, writer::Marks};
 
 /// Version of the tables, in `user_version`.
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 /// Marks the file as an archive, in `application_id`: "LvCk".
 const APPLICATION: i64 = 0x4c76_436b;
 /// How long a reader waits for another connection's lock.
@@ -31,6 +31,9 @@ pub const NOT_OK: &str = "state BETWEEN 3 AND 6";
 /// it (see `row::key`). So finished executions lie in the order of the journal
 /// and are appended. `execution` is the key of the submission; `key` and `place`
 /// of late signals are those of the execution and of the signal.
+///
+/// A report on a case itself lies among the finished executions, with an empty
+/// id. The `kind` of a case's change tells what its blob is (see `row`).
 const TABLES: &str = "
     CREATE TABLE meta (
         journal BLOB NOT NULL,
@@ -82,8 +85,15 @@ const TABLES: &str = "
         key INTEGER PRIMARY KEY,
         time INTEGER NOT NULL,
         name TEXT NOT NULL,
-        declaration BLOB
+        declaration BLOB,
+        kind INTEGER NOT NULL DEFAULT 0
     );
+";
+
+/// What brings the tables of version 1 up to date: cases had nothing but
+/// declarations.
+const FROM_VERSION_1: &str = "
+    ALTER TABLE case_changes ADD COLUMN kind INTEGER NOT NULL DEFAULT 0;
 ";
 
 /// Creates or checks the archive at `path`.
@@ -98,7 +108,8 @@ pub fn open(path: &Path, journal: Uuid, partitions: u32) -> Result<(), ArchiveEr
         }
         _ => {
             check(&db, path, journal, partitions)?;
-            write_ahead(&db, path)
+            write_ahead(&db, path)?;
+            update(&db)
         }
     }
 }
@@ -208,6 +219,16 @@ fn check(db: &Connection, path: &Path, journal: Uuid, partitions: u32) -> Result
         Marks::read(db, partition)?;
     }
     Ok(())
+}
+
+fn update(db: &Connection) -> Result<(), ArchiveError> {
+    if pragma(db, "user_version")? == VERSION {
+        return Ok(());
+    }
+    let tx = Transaction::new_unchecked(db, TransactionBehavior::Immediate)?;
+    tx.execute_batch(FROM_VERSION_1)?;
+    tx.pragma_update(None, "user_version", VERSION)?;
+    Ok(tx.commit()?)
 }
 
 /// Writers and readers must not wait for each other.

@@ -13,7 +13,7 @@ use super::{
     retention,
     row::{self, FinishedRow},
 };
-use crate::model::{CaseChange, Position, ReceivedSignal, Time};
+use crate::model::{CaseChange, Position, ReceivedSignal, TestReport, Time};
 
 /// Most names of cases whose numbers are kept in memory.
 const KNOWN_CASES: usize = 10_000;
@@ -249,16 +249,39 @@ impl Commit<'_> {
     }
 
     fn case(&mut self, key: i64, time: Time, change: &CaseChange) -> Result<(), ArchiveError> {
-        let (name, declaration) = match change {
-            CaseChange::Applied(case) => (&case.name, Some(row::encode_case(key, case))),
-            CaseChange::Deleted(name) => (name, None),
-        };
+        let (kind, blob) = row::encode_change(key, change);
         self.tx
             .prepare_cached(
-                "INSERT INTO case_changes (key, time, name, declaration) VALUES (?1, ?2, ?3, ?4)
-                 ON CONFLICT DO NOTHING",
+                "INSERT INTO case_changes (key, time, name, declaration, kind)
+                 VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING",
             )?
-            .execute((key, time.timestamp_micros(), name, declaration))?;
+            .execute((key, time.timestamp_micros(), change.case_name(), blob, kind))?;
+        match change {
+            CaseChange::Transitioned(transition) => match &transition.report {
+                Some(report) => self.case_report(key, report),
+                None => Ok(()),
+            },
+            _ => Ok(()),
+        }
+    }
+
+    /// A report on a case itself, among those on executions.
+    fn case_report(&mut self, key: i64, report: &TestReport) -> Result<(), ArchiveError> {
+        let case_id = self.case_id(&report.case_name)?;
+        let at = report.concluded_at.timestamp_micros();
+        self.tx
+            .prepare_cached(
+                "INSERT INTO finished (key, execution, case_id, state, started_at, concluded_at,
+                     id, submitted, report, rest)
+                 VALUES (?1, ?1, ?2, ?3, ?4, ?4, '', x'', ?5, x'') ON CONFLICT DO NOTHING",
+            )?
+            .execute((
+                key,
+                case_id,
+                row::state_number(report.state),
+                at,
+                row::encode_report(key, report),
+            ))?;
         Ok(())
     }
 

@@ -32,6 +32,7 @@ fn execution() -> ExecutionValue {
         unreachable!()
     };
     ExecutionValue::new(&TestExecution {
+        traceparent: String::new(),
         id: "t-1".into(),
         case_name: "orders.test_order".into(),
         timestamp: time("2026-01-01T00:00:00Z"),

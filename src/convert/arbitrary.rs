@@ -6,8 +6,10 @@ use chrono::DateTime;
 use proptest::{collection::vec, option, prelude::*, sample::select};
 
 use crate::model::{
-    Case, Concluded, Contract, Event, ExecutionView, Json, ReceivedSignal, Signal, SignalEvent,
-    SignalOutcome, SignalProgress, Signalled, State, Submission, TestExecution, TestReport, Time,
+    Case, CaseControl, Concluded, Contract, ControlChange, Counts, Delivered, Event, ExecutionView,
+    Failure, GrpcProbe, HttpProbe, Incident, IncidentCause, Json, Probe, ProbeRequest, ProbeResult,
+    ReceivedSignal, Redelivery, Signal, SignalEvent, SignalOutcome, SignalProgress, Signalled,
+    State, Submission, TestExecution, TestReport, Time, Transition, TransitionKind, Transitioned,
     number,
 };
 
@@ -91,6 +93,71 @@ fn signal() -> impl Strategy<Value = Signal> {
         )
 }
 
+fn probe() -> impl Strategy<Value = Probe> {
+    let http = (
+        any::<(String, String, String)>(),
+        prop::collection::btree_map(any::<String>(), any::<String>(), 0..3),
+    )
+        .prop_map(|((method, url, body), headers)| {
+            ProbeRequest::Http(HttpProbe {
+                method,
+                url,
+                headers,
+                body,
+            })
+        });
+    let grpc = (
+        any::<(String, String, Vec<u8>)>(),
+        prop::collection::btree_map(any::<String>(), any::<String>(), 0..3),
+        option::of(object()),
+    )
+        .prop_map(|((target, method, descriptor_set), metadata, request)| {
+            ProbeRequest::Grpc(GrpcProbe {
+                target,
+                method,
+                request,
+                metadata,
+                descriptor_set,
+            })
+        });
+    (
+        duration(),
+        prop_oneof![http, grpc],
+        (option::of(duration()), option::of(duration())),
+        (option::of(duration()), option::of(duration())),
+        (
+            any::<Option<u32>>(),
+            option::of(1.0..100.0),
+            any::<String>(),
+        ),
+        vec(json(), 0..3),
+        object(),
+    )
+        .prop_map(
+            |(
+                frequency,
+                request,
+                (timeout, connect_timeout),
+                (delay_min, delay_max),
+                (retries, delay_backoff, fake_header),
+                test_args,
+                test_kwargs,
+            )| Probe {
+                frequency,
+                request,
+                timeout,
+                connect_timeout,
+                retries,
+                delay_min,
+                delay_backoff,
+                delay_max,
+                fake_header,
+                test_args,
+                test_kwargs,
+            },
+        )
+}
+
 /// Any case, even one that no apply would let pass.
 pub fn case() -> impl Strategy<Value = Case> {
     (
@@ -100,6 +167,10 @@ pub fn case() -> impl Strategy<Value = Case> {
         option::of(duration()),
         vec(signal(), 0..4),
         vec(contract(), 0..3),
+        (option::of(duration()), option::of(duration())),
+        option::of(probe()),
+        any::<(Option<u32>, Option<u32>, Option<u32>)>(),
+        (option::of(0.0..1e6), vec(any::<String>(), 0..3)),
     )
         .prop_map(
             |(
@@ -109,6 +180,10 @@ pub fn case() -> impl Strategy<Value = Case> {
                 test_expires,
                 signals,
                 contracts,
+                (warn_stalled_after, state_transition_delay),
+                probe,
+                (max_consecutive_failures, max_history, max_live_executions),
+                (max_executions_per_second, webhooks),
             )| Case {
                 name,
                 description,
@@ -118,6 +193,14 @@ pub fn case() -> impl Strategy<Value = Case> {
                 test_expires,
                 signals,
                 contracts,
+                warn_stalled_after,
+                probe,
+                max_consecutive_failures,
+                state_transition_delay,
+                max_history,
+                max_executions_per_second,
+                max_live_executions,
+                webhooks,
                 revision,
             },
         )
@@ -126,14 +209,20 @@ pub fn case() -> impl Strategy<Value = Case> {
 /// Any execution.
 pub fn execution() -> impl Strategy<Value = TestExecution> {
     (
-        any::<(String, String)>(),
+        any::<(String, String, String)>(),
         (time(), time()),
         vec(json(), 0..3),
         object(),
         labels(),
     )
         .prop_map(
-            |((id, case_name), (timestamp, expires), test_args, test_kwargs, labels)| {
+            |(
+                (id, case_name, traceparent),
+                (timestamp, expires),
+                test_args,
+                test_kwargs,
+                labels,
+            )| {
                 TestExecution {
                     id,
                     case_name,
@@ -142,6 +231,7 @@ pub fn execution() -> impl Strategy<Value = TestExecution> {
                     test_kwargs,
                     expires,
                     labels,
+                    traceparent,
                 }
             },
         )
@@ -149,13 +239,15 @@ pub fn execution() -> impl Strategy<Value = TestExecution> {
 
 /// Any submission.
 pub fn submission() -> impl Strategy<Value = Submission> {
-    (execution(), any::<bool>()).prop_map(|(test, expires)| Submission {
+    (execution(), any::<(bool, bool)>()).prop_map(|(test, (expires, always))| Submission {
         case_name: test.case_name,
         id: test.id,
         test_args: test.test_args,
         test_kwargs: test.test_kwargs,
         expires: expires.then_some(test.expires),
         labels: test.labels,
+        traceparent: test.traceparent,
+        always,
     })
 }
 
@@ -220,6 +312,7 @@ pub fn report() -> impl Strategy<Value = TestReport> {
         option::of(duration()),
         prop::collection::btree_map(any::<String>(), duration(), 0..3),
         time(),
+        option::of(any::<(String, String, String, String)>()),
     )
         .prop_map(
             |(
@@ -229,6 +322,7 @@ pub fn report() -> impl Strategy<Value = TestReport> {
                 runtime,
                 signal_latency,
                 concluded_at,
+                failure,
             )| {
                 TestReport {
                     case_name,
@@ -239,6 +333,12 @@ pub fn report() -> impl Strategy<Value = TestReport> {
                     error,
                     traceback,
                     concluded_at,
+                    failure: failure.map(|(fingerprint, contract, signal, last_signal)| Failure {
+                        fingerprint,
+                        contract,
+                        signal,
+                        last_signal,
+                    }),
                 }
             },
         )
@@ -298,6 +398,69 @@ pub fn view() -> impl Strategy<Value = ExecutionView> {
         )
 }
 
+/// A text that is not empty, or none.
+fn given_text() -> impl Strategy<Value = Option<String>> {
+    option::of("\\PC{1,8}")
+}
+
+fn incident() -> impl Strategy<Value = Incident> {
+    let causes = vec![
+        IncidentCause::Failed,
+        IncidentCause::Stalled,
+        IncidentCause::TargetDown,
+    ];
+    (any::<u64>(), select(causes), time(), time()).prop_map(
+        |(number, cause, started_at, cause_since)| Incident {
+            number,
+            started_at,
+            cause,
+            cause_since,
+        },
+    )
+}
+
+fn transition() -> impl Strategy<Value = Transition> {
+    let kinds = vec![
+        TransitionKind::IncidentStarted,
+        TransitionKind::CauseChanged,
+        TransitionKind::Recovered,
+        TransitionKind::FlappingStarted,
+        TransitionKind::FlappingEnded,
+        TransitionKind::Unmuted,
+    ];
+    (
+        any::<(String, u64, String, bool, bool, u32, u64)>(),
+        select(kinds),
+        time(),
+        select(State::ALL.to_vec()),
+        option::of(incident()),
+        option::of(report()),
+    )
+        .prop_map(
+            |(
+                (case_name, number, reason, muted, flapping, consecutive_failures, total_failures),
+                kind,
+                at,
+                state,
+                incident,
+                report,
+            )| Transition {
+                case_name,
+                number,
+                kind,
+                at,
+                state,
+                reason,
+                incident,
+                muted,
+                flapping,
+                consecutive_failures,
+                total_failures,
+                report,
+            },
+        )
+}
+
 /// Any event.
 pub fn event() -> impl Strategy<Value = Event> {
     prop_oneof![
@@ -312,12 +475,82 @@ pub fn event() -> impl Strategy<Value = Event> {
             id,
             reason
         }),
-        (any::<(u64, u64)>(), report()).prop_map(|((execution, decided_by), report)| {
-            Event::Concluded(Arc::new(Concluded {
-                execution,
-                decided_by,
-                report,
-            }))
+        (any::<(u64, u64, Vec<String>)>(), report()).prop_map(
+            |((execution, decided_by, webhooks), report)| {
+                Event::Concluded(Arc::new(Concluded {
+                    execution,
+                    decided_by,
+                    report,
+                    webhooks,
+                }))
+            }
+        ),
+        (
+            any::<(String, Option<bool>, Option<f64>)>(),
+            option::of(time()),
+            any::<(bool, bool, bool)>()
+        )
+            .prop_map(
+                |(
+                    (case_name, active, probability),
+                    muted_until,
+                    (clear_active, clear_probability, clear_mute),
+                )| {
+                    Event::CaseControlled(ControlChange {
+                        case_name,
+                        set: CaseControl {
+                            active,
+                            probability,
+                            muted_until,
+                        },
+                        clear_active,
+                        clear_probability,
+                        clear_mute,
+                    })
+                }
+            ),
+        any::<(String, u64, u64, u64)>().prop_map(|(case_name, not_sampled, ignored, refused)| {
+            Event::Counted {
+                case_name,
+                counts: Counts {
+                    not_sampled,
+                    ignored,
+                    refused,
+                },
+            }
         }),
+        (any::<(String, u32)>(), time(), given_text()).prop_map(
+            |((case_name, attempts), due, error)| Event::Probed(ProbeResult {
+                case_name,
+                due,
+                attempts,
+                error,
+            })
+        ),
+        (any::<(u64, Vec<String>)>(), transition()).prop_map(
+            |((case_created, webhooks), transition)| {
+                Event::Transitioned(Arc::new(Transitioned {
+                    case_created,
+                    transition: Arc::new(transition),
+                    webhooks,
+                }))
+            }
+        ),
+        (any::<(String, String, u64, u32)>(), given_text()).prop_map(
+            |((case_name, webhook, position, attempts), error)| Event::Delivered(Delivered {
+                case_name,
+                webhook,
+                position,
+                attempts,
+                error,
+            })
+        ),
+        (any::<String>(), given_text(), option::of(1..u64::MAX)).prop_map(
+            |(case_name, webhook, position)| Event::Redelivered(Redelivery {
+                case_name,
+                webhook,
+                position,
+            })
+        ),
     ]
 }

@@ -9,6 +9,7 @@ use std::{collections::HashMap, time::Duration};
 use super::{
     Violations,
     names::{check_case_name, check_labels, check_length, check_signal_name},
+    probe::{probe_from_pb, probe_to_pb},
     time::{duration_from_pb, duration_to_pb},
     violation::quoted,
 };
@@ -23,6 +24,16 @@ pub const MAX_DESCRIPTION_BYTES: usize = 4 * 1024;
 pub const MAX_SIGNALS: usize = 64;
 /// Most contracts of a case.
 pub const MAX_CONTRACTS: usize = 64;
+/// Longest time after its last failure until a case may recover.
+const MAX_STATE_TRANSITION_DELAY: Duration = Duration::from_secs(30 * 24 * 3600);
+/// Most failures in a row that a case may take.
+const MAX_CONSECUTIVE_FAILURES: u32 = 1_000_000;
+/// Longest history.
+const MAX_HISTORY: u32 = 1000;
+/// Highest rate of executions.
+const MAX_EXECUTIONS_PER_SECOND: f64 = 1e6;
+/// Most webhooks of a case.
+const MAX_WEBHOOKS: usize = 16;
 /// Most contracts of a signal.
 pub const MAX_EXPECT: usize = 16;
 /// Most signals that a case may need, its optional ones counted once each: an
@@ -46,6 +57,14 @@ pub fn case_to_pb(case: &Case) -> v1::Case {
         test_expires,
         signals,
         contracts,
+        warn_stalled_after,
+        probe,
+        max_consecutive_failures,
+        state_transition_delay,
+        max_history,
+        max_executions_per_second,
+        max_live_executions,
+        webhooks,
         revision,
     } = case;
     v1::Case {
@@ -57,7 +76,15 @@ pub fn case_to_pb(case: &Case) -> v1::Case {
         test_expires: test_expires.map(duration_to_pb),
         signals: signals.iter().map(signal_to_pb).collect(),
         contracts: contracts.iter().map(contract_to_pb).collect(),
+        warn_stalled_after: warn_stalled_after.map(duration_to_pb),
+        probe: probe.as_ref().map(probe_to_pb),
+        max_consecutive_failures: *max_consecutive_failures,
+        state_transition_delay: state_transition_delay.map(duration_to_pb),
+        max_history: *max_history,
         revision: *revision,
+        max_executions_per_second: *max_executions_per_second,
+        max_live_executions: *max_live_executions,
+        webhooks: webhooks.clone(),
     }
 }
 
@@ -119,7 +146,15 @@ pub fn read_case(pb: v1::Case, bad: &mut Violations) -> Case {
         test_expires,
         signals,
         contracts,
+        warn_stalled_after,
+        probe,
+        max_consecutive_failures,
+        state_transition_delay,
+        max_history,
         revision,
+        max_executions_per_second,
+        max_live_executions,
+        webhooks,
     } = pb;
 
     check_case_name(&name, &mut bad.field("name"));
@@ -155,6 +190,38 @@ pub fn read_case(pb: v1::Case, bad: &mut Violations) -> Case {
         .map(|(i, signal)| signal_from_pb(signal, &mut bad.at("signals", i)))
         .collect();
     let contracts = contracts_from_pb("contracts", contracts, MAX_CONTRACTS, bad);
+    let probe = probe.and_then(|probe| probe_from_pb(probe, &mut bad.field("probe")));
+    let mut duration = |pb: Option<prost_types::Duration>, field: &str| {
+        pb.and_then(|pb| duration_from_pb(pb, &mut bad.field(field)))
+    };
+    let warn_stalled_after = duration(warn_stalled_after, "warn_stalled_after");
+    let state_transition_delay = duration(state_transition_delay, "state_transition_delay");
+    if state_transition_delay.is_some_and(|delay| delay > MAX_STATE_TRANSITION_DELAY) {
+        bad.add_to(
+            "state_transition_delay",
+            "must be at most 30 days, which is 2592000s",
+        );
+    }
+    check_range(
+        "max_consecutive_failures",
+        max_consecutive_failures,
+        MAX_CONSECUTIVE_FAILURES,
+        bad,
+    );
+    check_range("max_history", max_history, MAX_HISTORY, bad);
+    check_range("max_live_executions", max_live_executions, u32::MAX, bad);
+    if let Some(rate) = max_executions_per_second
+        && !(rate > 0.0 && rate <= MAX_EXECUTIONS_PER_SECOND)
+    {
+        bad.add_to(
+            "max_executions_per_second",
+            format!(
+                "is {rate}; write a number of more than 0 and at most \
+                 {MAX_EXECUTIONS_PER_SECOND}, such as 0.5 for one in two seconds"
+            ),
+        );
+    }
+    check_webhooks(&webhooks, bad);
 
     Case {
         name,
@@ -165,6 +232,14 @@ pub fn read_case(pb: v1::Case, bad: &mut Violations) -> Case {
         test_expires,
         signals,
         contracts,
+        warn_stalled_after,
+        probe,
+        max_consecutive_failures,
+        state_transition_delay,
+        max_history,
+        max_executions_per_second,
+        max_live_executions,
+        webhooks,
         revision,
     }
 }
@@ -288,6 +363,29 @@ fn positive(
         return None;
     }
     Some(duration)
+}
+
+/// Checks a number that must be at least 1.
+fn check_range(field: &str, number: Option<u32>, most: u32, bad: &mut Violations) {
+    if let Some(number) = number
+        && !(1..=most).contains(&number)
+    {
+        bad.add_to(
+            field,
+            format!("is {number}; write a number from 1 to {most}"),
+        );
+    }
+}
+
+fn check_webhooks(names: &[String], bad: &mut Violations) {
+    check_count("webhooks", names.len(), MAX_WEBHOOKS, bad);
+    for (i, name) in names.iter().take(MAX_WEBHOOKS).enumerate() {
+        let mut bad = bad.at("webhooks", i);
+        if check_signal_name(name, &mut bad) && names.iter().take(i).any(|earlier| earlier == name)
+        {
+            bad.add(format!("{} is named twice", quoted(name)));
+        }
+    }
 }
 
 fn check_unique(signals: &[v1::Signal], bad: &mut Violations) {

@@ -9,6 +9,8 @@ pub mod case;
 pub mod json;
 pub mod models;
 pub mod names;
+pub mod probe;
+pub mod status;
 pub mod storage;
 pub mod time;
 pub mod value;

@@ -202,9 +202,11 @@ mod tests {
     fn report(id: &str, state: State) -> TestReport {
         let at = DateTime::from_timestamp(1_780_000_000, 0).expect("in range");
         TestReport {
+            failure: None,
             case_name: "orders".to_owned(),
             state,
             test: Some(TestExecution {
+                traceparent: String::new(),
                 id: id.to_owned(),
                 case_name: "orders".to_owned(),
                 timestamp: at,

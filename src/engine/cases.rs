@@ -1,7 +1,7 @@
 //! The cases of one partition, and which execution has which id and key.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     ops::Bound,
     sync::Arc,
 };
@@ -10,11 +10,11 @@ use foldhash::fast::RandomState;
 
 use crate::{
     convert::Violation,
-    model::{Case, Position},
+    model::{Case, Position, Time},
     plan::Plan,
 };
 
-use super::remembered::Remembered;
+use super::{health::Health, remembered::Remembered};
 
 /// A case as it now stands.
 #[derive(Clone, Debug)]
@@ -56,6 +56,11 @@ impl Current {
 pub(super) struct CaseState {
     /// None after it was deleted.
     pub current: Option<Current>,
+    /// There as long as the case is. Shared with the frozen states that are being
+    /// written.
+    pub health: Option<Arc<Health>>,
+    /// How many of its executions have no verdict yet.
+    pub live: usize,
     /// Live and remembered executions by their ids.
     pub executions: HashMap<String, Position, RandomState>,
     /// Executions by signal and key.
@@ -68,6 +73,12 @@ impl CaseState {
         self.keys.get(signal_name)?.get(key).copied()
     }
 
+    /// Whether there is such a case and its executions are judged.
+    pub(super) fn is_active(&self) -> bool {
+        let case = self.current.as_ref().zip(self.health.as_ref());
+        case.is_some_and(|(current, health)| health.is_active(&current.case))
+    }
+
     fn is_empty(&self) -> bool {
         self.current.is_none() && self.executions.is_empty()
     }
@@ -78,6 +89,9 @@ impl CaseState {
 pub(super) struct Cases {
     by_name: BTreeMap<String, CaseState>,
     active: usize,
+    /// When the health of a case changes by itself: not before that, but
+    /// perhaps later.
+    due: BTreeSet<(Time, String)>,
 }
 
 impl Cases {
@@ -102,20 +116,114 @@ impl Cases {
         states.filter_map(|(_, state)| state.current.as_ref())
     }
 
+    /// The health of the current cases, by name.
+    pub(super) fn healths(&self) -> impl Iterator<Item = (&Current, &Arc<Health>)> {
+        let states = self.by_name.values();
+        states.filter_map(|state| Some((state.current.as_ref()?, state.health.as_ref()?)))
+    }
+
     /// How many of the cases are active.
     pub(super) fn active(&self) -> usize {
         self.active
     }
 
-    /// Makes a declaration the current one, or none.
-    pub(super) fn replace(&mut self, name: &str, current: Option<Current>) {
-        let is_active = |one: &Option<Current>| one.as_ref().is_some_and(|c| c.case.is_active());
-        let state = self.by_name.entry(name.to_owned()).or_default();
-        self.active += usize::from(is_active(&current));
-        self.active -= usize::from(is_active(&state.current));
-        state.current = current;
+    /// Makes a declaration the current one.
+    pub(super) fn replace(&mut self, name: &str, current: Current, health: Arc<Health>) {
+        let state = self.entry(name);
+        let was_active = state.is_active();
+        state.current = Some(current);
+        state.health = Some(health);
+        let is_active = state.is_active();
+        self.count_active(was_active, is_active);
+    }
+
+    /// Removes a declaration, and the health of its case.
+    pub(super) fn remove(&mut self, name: &str) {
+        let state = self.entry(name);
+        let was_active = state.is_active();
+        state.current = None;
+        let health = state.health.take();
         if state.is_empty() {
             self.by_name.remove(name);
+        }
+        if let Some(due) = health.and_then(|health| health.queued) {
+            self.due.remove(&(due, name.to_owned()));
+        }
+        self.count_active(was_active, false);
+    }
+
+    fn count_active(&mut self, before: bool, after: bool) {
+        self.active += usize::from(after);
+        self.active -= usize::from(before);
+    }
+
+    /// The health of a case that there is, for what changes neither whether it
+    /// is active nor when something falls due.
+    pub(super) fn health_mut(&mut self, name: &str) -> Option<&mut Health> {
+        let state = self.by_name.get_mut(name)?;
+        state.health.as_mut().map(Arc::make_mut)
+    }
+
+    /// Changes the health of a case that there is.
+    pub(super) fn with_health<T>(
+        &mut self,
+        name: &str,
+        absent_until: Time,
+        run: impl FnOnce(&mut Health, &Case) -> T,
+    ) -> Option<T> {
+        let state = self.by_name.get_mut(name)?;
+        let case = &state.current.as_ref()?.case;
+        let health = Arc::make_mut(state.health.as_mut()?);
+        let was_active = health.is_active(case);
+        let done = run(health, case);
+        let is_active = health.is_active(case);
+        let next = health.next_due(case, absent_until);
+        let sooner = |next: &Time| health.queued.is_none_or(|queued| *next < queued);
+        if let Some(next) = next.filter(sooner) {
+            if let Some(queued) = health.queued.replace(next) {
+                self.due.remove(&(queued, name.to_owned()));
+            }
+            self.due.insert((next, name.to_owned()));
+        }
+        self.count_active(was_active, is_active);
+        Some(done)
+    }
+
+    /// The next case whose health changes by itself up to `now`, and when.
+    pub(super) fn next_due(&mut self, now: Time, absent_until: Time) -> Option<(Time, String)> {
+        while let Some((queued, _)) = self.due.first()
+            && *queued <= now
+        {
+            let (queued, name) = self.due.pop_first()?;
+            let state = self.by_name.get_mut(&name);
+            let Some((current, health)) =
+                state.and_then(|state| Some((state.current.as_ref()?, state.health.as_mut()?)))
+            else {
+                continue;
+            };
+            let health = Arc::make_mut(health);
+            health.queued = None;
+            let next = health.next_due(&current.case, absent_until);
+            if next == Some(queued) {
+                return Some((queued, name));
+            }
+            if let Some(next) = next {
+                health.queued = Some(next);
+                self.due.insert((next, name));
+            }
+        }
+        None
+    }
+
+    /// Takes note that an execution has no verdict yet.
+    pub(super) fn started(&mut self, name: &str) {
+        self.entry(name).live += 1;
+    }
+
+    /// Takes note that an execution has its verdict.
+    pub(super) fn decided(&mut self, name: &str) {
+        if let Some(state) = self.by_name.get_mut(name) {
+            state.live -= 1;
         }
     }
 

@@ -16,7 +16,8 @@ use super::{
     Answer, ApplyOutcome, Effect, Engine, SignalAnswer, Step, SubmitAnswer,
     cases::{CaseState, Current},
     early::EarlySignal,
-    execution::{self, Circumstances, Decision, Execution, later},
+    execution::{self, Blame, Circumstances, Decision, Execution, later},
+    health::Health,
     identity::{Identity, SubmissionDigest, key_text},
     limits,
     remembered::Remembered,
@@ -42,7 +43,17 @@ impl Engine {
         case.revision = revision.saturating_add(1);
         let case = Arc::new(case);
         let current = Current::new(Arc::clone(&case), step.position);
-        self.cases.replace(&case.name, Some(current));
+        let known = self.cases.get(&case.name);
+        let was_active = known.is_some_and(CaseState::is_active);
+        let health = known.and_then(|state| state.health.clone());
+        let health = health.unwrap_or_else(|| {
+            let (position, now) = (step.position, step.now);
+            Arc::new(Health::new(&case.name, position, now, self.absences))
+        });
+        self.cases.replace(&case.name, current, health);
+        self.with_health(&case.name, step, |health, sight| {
+            health.redeclared(was_active, sight);
+        });
         step.effects
             .push(Effect::Case(CaseChange::Applied(Case::clone(&case))));
         Answer::CaseApplied(case, outcome)
@@ -54,7 +65,7 @@ impl Engine {
         };
         let mut positions: Vec<Position> = state.executions.values().copied().collect();
         positions.sort_unstable();
-        self.cases.replace(name, None);
+        self.cases.remove(name);
         for position in positions {
             self.skip(position, &Skipped::CaseDeleted, step);
         }
@@ -94,6 +105,13 @@ impl Engine {
         let Some(current) = state.and_then(|state| state.current.clone()) else {
             return SubmitAnswer::NoSuchCase;
         };
+        let live = state.map_or(0, |state| state.live);
+        let health = self.cases.health_mut(&submission.case_name);
+        let sampled =
+            health.map(|health| health.sample(&current.case, submission.always, live, step.now));
+        if let Some(Err(left_out)) = sampled {
+            return SubmitAnswer::LeftOut(left_out);
+        }
         let start = step.now;
         let latest = later(start, MAX_TEST_EXPIRES);
         let usual = later(start, current.case.execution_life());
@@ -105,6 +123,7 @@ impl Engine {
             test_args: submission.test_args,
             test_kwargs: submission.test_kwargs,
             labels: submission.labels,
+            traceparent: submission.traceparent,
         };
         let answer = SubmitAnswer::Execution(Box::new(test.clone()));
         let mut execution = Execution::new(
@@ -146,12 +165,14 @@ impl Engine {
         let id = &execution.test.id;
         self.cases.know(&case_name, id, &execution.keys, position);
         self.undecided += 1;
+        self.cases.started(&case_name);
 
         let around = self.circumstances(position, step);
         let mut decision = not_judged.map(|(state, error)| Decision {
             state,
             at: step.now,
             error: Some(error),
+            blame: Blame::default(),
         });
         if decision.is_none() {
             decision = execution.judge_start(around);
@@ -172,9 +193,18 @@ impl Engine {
                 seen,
             });
         }
+        let skipped = match step.recorded.of(position) {
+            Some(verdict) => verdict.decided_by == position && verdict.state == State::Skip,
+            None => decision
+                .as_ref()
+                .is_some_and(|one| one.state == State::Skip),
+        };
         self.live_bytes += execution.bytes();
         self.live.insert(position, Arc::new(execution));
         self.conclude(position, decision, step);
+        if !skipped {
+            self.with_health(&case_name, step, Health::received);
+        }
     }
 
     /// Why an execution is not judged at all, if so; otherwise its declared keys
@@ -190,7 +220,8 @@ impl Engine {
             return Some((State::Error, texts::case_broken(broken)));
         }
         let skip = |why: &Skipped<'_>| Some((State::Skip, texts::skipped(why)));
-        if !current.case.is_active() {
+        let state = self.cases.get(&execution.test.case_name)?;
+        if !state.is_active() {
             return skip(&Skipped::Inactive);
         }
         if execution.test.is_expired(execution.test.timestamp) {
@@ -200,7 +231,6 @@ impl Engine {
             Ok(keys) => execution.keys = keys,
             Err(error) => return Some((State::Error, error)),
         }
-        let state = self.cases.get(&execution.test.case_name)?;
         let by_id = state
             .keys
             .iter()
@@ -402,6 +432,7 @@ impl Engine {
                 state: State::Skip,
                 at: step.now,
                 error: Some(texts::skipped(why)),
+                blame: Blame::default(),
             };
             self.conclude(position, Some(decision), step);
         }

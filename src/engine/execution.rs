@@ -45,6 +45,26 @@ pub(super) struct Decision {
     pub state: State,
     pub at: Time,
     pub error: Option<String>,
+    pub blame: Blame,
+}
+
+/// What brought a verdict about, without what differs from one execution to the
+/// next.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Blame {
+    /// The contract, by its id or else by its expression; empty if it is none.
+    pub contract: String,
+    /// The signal; empty if it is none.
+    pub signal: String,
+}
+
+impl Blame {
+    fn signal(name: &str) -> Blame {
+        Blame {
+            contract: String::new(),
+            signal: name.to_owned(),
+        }
+    }
 }
 
 /// Where one declared signal stands.
@@ -245,6 +265,7 @@ impl Execution {
                 state: State::Timeout,
                 at: deadline,
                 error: Some(error),
+                blame: Blame::signal(&plan.signals()[index].name),
             }
         })
     }
@@ -328,6 +349,7 @@ impl Execution {
                 state: State::Fail,
                 at: around.now,
                 error: Some(texts::too_many(&declared.name, max)),
+                blame: Blame::signal(&declared.name),
             });
         }
         let at = Some(declared.name.as_ref());
@@ -384,6 +406,7 @@ impl Execution {
                     state: State::Pass,
                     at: around.now,
                     error: None,
+                    blame: Blame::default(),
                 },
             },
         )
@@ -486,6 +509,13 @@ fn violation(
         state,
         at,
         error: Some(texts::violation(contract, state, &text, signal)),
+        blame: Blame {
+            contract: match contract.id.as_str() {
+                "" => contract.program.source().to_owned(),
+                id => id.to_owned(),
+            },
+            signal: signal.unwrap_or_default().to_owned(),
+        },
     })
 }
 
@@ -494,5 +524,6 @@ fn skip_in_doubt(instead_of: State, error: &str, absent_until: Time, at: Time) -
         state: State::Skip,
         at,
         error: Some(texts::in_doubt(instead_of, error, absent_until)),
+        blame: Blame::default(),
     }
 }

@@ -44,6 +44,9 @@ impl SubmissionDigest {
             test_kwargs,
             expires,
             labels,
+            // Those of the request and of its sampling.
+            traceparent: _,
+            always: _,
         } = submission;
         let expires = expires.map(|at| at.timestamp_micros());
         let mut hash = Sha256::new();
@@ -54,6 +57,15 @@ impl SubmissionDigest {
         let digest: [u8; 32] = hash.finalize().into();
         SubmissionDigest(first(digest))
     }
+}
+
+/// What parts have in common with others of the same texts: 16 hexadecimal
+/// digits.
+pub(super) fn fingerprint(parts: &[&str]) -> String {
+    let mut hash = Sha256::new();
+    hash_json(&mut hash, &parts);
+    let digest: [u8; 32] = hash.finalize().into();
+    format!("{:016x}", u64::from_be_bytes(first(digest)))
 }
 
 /// Hashes the compact JSON of a value, without writing it down first.

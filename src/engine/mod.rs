@@ -10,10 +10,12 @@
 //! until the journal holds it: [`Effect::Append`] asks for that, and
 //! [`Engine::pending`] tells it again after a restart.
 
+mod case_events;
 mod cases;
 mod commands;
 mod early;
 mod execution;
+pub mod health;
 mod identity;
 mod kept;
 pub mod limits;
@@ -43,12 +45,13 @@ use foldhash::fast::RandomState;
 
 use crate::{
     contract::Budget,
-    model::{Concluded as Verdict, Event, Position, Record, Time},
+    model::{Concluded as Verdict, Event, Position, Record, Time, Transitioned},
 };
 
 use cases::Cases;
 use early::EarlySignals;
 use execution::{Circumstances, Decided, Decision, Execution};
+use health::Subject;
 use remembered::{Concluded, Remembered};
 
 /// The state of one partition.
@@ -60,8 +63,12 @@ pub struct Engine {
     time: Time,
     /// The last sign of life of the clock.
     heartbeat: Time,
-    /// End of the last absence.
+    /// When the last absence began.
+    absent_from: Time,
+    /// When it ended.
     absent_until: Time,
+    /// How many absences there were.
+    absences: u64,
     cases: Cases,
     /// Shared with the [`Frozen`] states that are being written.
     live: HashMap<Position, Arc<Execution>, RandomState>,
@@ -80,7 +87,9 @@ impl Default for Engine {
             position: 0,
             time: Time::UNIX_EPOCH,
             heartbeat: Time::UNIX_EPOCH,
+            absent_from: Time::UNIX_EPOCH,
             absent_until: Time::UNIX_EPOCH,
+            absences: 0,
             cases: Cases::default(),
             live: HashMap::default(),
             undecided: 0,
@@ -120,11 +129,13 @@ impl Engine {
             effects,
             budget,
         };
+        let effects_before = step.effects.len();
+        let before = std::mem::replace(&mut self.time, step.now);
         self.position = step.position;
-        self.time = step.now;
 
         let ticked = self.needs_ticks();
-        self.notice_absence(step.now, ticked, &record.event);
+        self.notice_absence(before, step.now, ticked, &record.event);
+        self.pass_health(step);
         self.pass_deadlines(step);
         for dropped in self.early.expire(step.now) {
             step.effects.push(commands::orphan(dropped));
@@ -146,7 +157,14 @@ impl Engine {
                 reason,
             } => self.cancelled(&case_name, &id, &reason, step),
             Event::Concluded(verdict) => self.recorded(verdict, step),
+            Event::CaseControlled(change) => self.controlled(&change, step),
+            Event::Counted { case_name, counts } => self.counted(&case_name, counts),
+            Event::Probed(result) => self.probed(&result, step),
+            Event::Transitioned(transitioned) => self.transitioned(&transitioned, step),
+            Event::Delivered(delivered) => self.delivered(&delivered, step),
+            Event::Redelivered(wanted) => self.redelivered(&wanted, step),
         };
+        self.count_signals(&answer, &step.effects[effects_before..]);
         if !ticked && self.needs_ticks() {
             self.heartbeat = step.now;
         }
@@ -170,6 +188,23 @@ impl Engine {
         Some(deadline.map_or(regular, |at| at.min(regular)))
     }
 
+    /// The transitions of cases that are not recorded yet, to be appended after a
+    /// restart.
+    pub fn pending_transitions(&self) -> Vec<Arc<Transitioned>> {
+        let healths = self.cases.healths();
+        let pending = healths.flat_map(|(_, health)| {
+            let pending = health.transitions_after(0).into_iter();
+            pending.map(|transition| {
+                Arc::new(Transitioned {
+                    case_created: health.created,
+                    transition,
+                    webhooks: Vec::new(),
+                })
+            })
+        });
+        pending.collect()
+    }
+
     /// What is decided and not recorded yet, to be appended after a restart.
     pub fn pending(&self) -> Vec<Arc<Verdict>> {
         let live = self.live.values();
@@ -179,14 +214,21 @@ impl Engine {
         pending
     }
 
-    fn notice_absence(&mut self, now: Time, ticked: bool, event: &Event) {
+    fn notice_absence(&mut self, before: Time, now: Time, ticked: bool, event: &Event) {
         let gap = ticked && longer_than_absence(self.heartbeat, now);
-        let away = match event {
-            Event::Opened { .. } => true,
-            Event::Tick { queued_at } => longer_than_absence(*queued_at, now),
-            _ => false,
+        let away_from = match event {
+            _ if gap => Some(self.heartbeat),
+            Event::Opened { .. } if ticked => Some(self.heartbeat),
+            Event::Opened { .. } => Some(before),
+            Event::Tick { queued_at } if longer_than_absence(*queued_at, now) => Some(*queued_at),
+            _ => None,
         };
-        if gap || away {
+        if let Some(from) = away_from {
+            // Before the first record nobody was away; and until the clock shows
+            // life again it is one absence.
+            let new = before > Time::UNIX_EPOCH && from != self.absent_from;
+            self.absences += u64::from(new);
+            self.absent_from = from;
             self.absent_until = now;
         }
         if matches!(event, Event::Opened { .. } | Event::Tick { .. }) {
@@ -242,6 +284,7 @@ impl Engine {
                 execution: position,
                 decided_by: step.position,
                 report: execution.report(&decision),
+                webhooks: Vec::new(),
             });
             execution.decided = Some(Decided {
                 by: step.position,
@@ -249,6 +292,7 @@ impl Engine {
                 verdict: Some(Arc::clone(&verdict)),
             });
             self.undecided -= 1;
+            self.cases.decided(&execution.test.case_name);
             step.effects.push(Effect::Append(verdict));
         }
         let next = execution.next_deadline(passed);
@@ -281,6 +325,7 @@ impl Engine {
                 verdict: None,
             });
             self.undecided -= 1;
+            self.cases.decided(&execution.test.case_name);
         }
         self.settle(position, None, passed, step);
     }
@@ -295,6 +340,7 @@ impl Engine {
         let mut execution = Arc::unwrap_or_clone(execution);
         if execution.is_undecided() {
             self.undecided -= 1;
+            self.cases.decided(&execution.test.case_name);
         }
         if let Some(queued) = execution.queued {
             self.deadlines.remove(&(queued, position));
@@ -314,7 +360,21 @@ impl Engine {
             late_kept: execution.late.len(),
         };
         self.concluded.insert(position, remembered);
-        let report = Arc::unwrap_or_clone(verdict).report;
+        let Verdict {
+            report, webhooks, ..
+        } = Arc::unwrap_or_clone(verdict);
+        let case_name = execution.test.case_name.clone();
+        let (at, now) = (step.position, step.now);
+        self.with_health(&case_name, step, |health, sight| {
+            health.verdict(&report, execution.test.timestamp, sight);
+            if !webhooks.is_empty() {
+                let subject = Subject::Report(Arc::new(report.clone()));
+                let notifications = health.notifications_mut();
+                notifications.queue(&webhooks, at, now, &subject);
+            }
+        });
+        step.effects
+            .extend((!webhooks.is_empty()).then_some(Effect::Notifications));
         step.effects.push(Effect::Finished(Box::new(Finished {
             execution: position,
             concluded: step.position,

@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use crate::model::{
     Case, CaseChange, Concluded, ExecutionView, Position, ReceivedSignal, SignalOutcome,
-    TestExecution, Time,
+    TestExecution, Time, Transitioned,
 };
+
+use super::health::LeftOut;
 
 /// The answer to the command that a record holds.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,6 +25,11 @@ pub enum Answer {
     CaseApplied(Arc<Case>, ApplyOutcome),
     /// To a deletion: whether there was such a case.
     CaseDeleted(bool),
+    /// To a change of settings at runtime: whether there is such a case.
+    Controlled(bool),
+    /// To a request to deliver again: how much was queued, if there is such a
+    /// case.
+    Redelivered(Option<usize>),
 }
 
 /// The answer to a submission.
@@ -35,6 +42,8 @@ pub enum SubmitAnswer {
     Concluded,
     /// The id is taken by an execution with other contents.
     Exists,
+    /// A limit of its case leaves it out: it is not sampled.
+    LeftOut(LeftOut),
     /// There is no such case.
     NoSuchCase,
 }
@@ -64,6 +73,11 @@ pub enum ApplyOutcome {
 pub enum Effect {
     /// This is decided and is to be appended.
     Append(Arc<Concluded>),
+    /// The health of a case changed, which is to be appended; who is told is not
+    /// known here.
+    Announce(Arc<Transitioned>),
+    /// What webhooks are to be told has changed.
+    Notifications,
     /// A signal came, or was claimed by its execution, or was given up.
     Signal {
         /// The execution that it reached, live or remembered.

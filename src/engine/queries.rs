@@ -2,10 +2,14 @@
 
 use std::{sync::Arc, time::Duration};
 
-use crate::model::{Case, ExecutionView, Json, Position, ReceivedSignal, Time};
+use crate::model::{
+    Absences, Case, CaseStatus, ExecutionView, Json, Position, ReceivedSignal, Time,
+};
 
 use super::{
     Engine,
+    cases::CaseState,
+    health::{Health, Notifications},
     identity::{SubmissionDigest, key_text},
 };
 
@@ -48,12 +52,45 @@ impl Engine {
 
     /// How many executions of a case have no verdict yet.
     pub fn live_of(&self, name: &str) -> usize {
-        let Some(state) = self.cases.get(name) else {
-            return 0;
-        };
-        let positions = state.executions.values();
-        let live = positions.filter_map(|position| self.live.get(position));
-        live.filter(|execution| execution.is_undecided()).count()
+        self.cases.get(name).map_or(0, |state| state.live)
+    }
+
+    /// Share of the requests of a case that are sampled.
+    pub fn sampled_share(&self, name: &str) -> Option<f64> {
+        let state = self.cases.get(name)?;
+        let (current, health) = (state.current.as_ref()?, state.health.as_ref()?);
+        Some(health.sampled_share(&current.case))
+    }
+
+    /// Whether the executions of a case are judged.
+    pub fn is_active(&self, name: &str) -> bool {
+        self.cases.get(name).is_some_and(CaseState::is_active)
+    }
+
+    /// The health of a case.
+    pub fn status(&self, name: &str) -> Option<CaseStatus> {
+        let health = self.cases.get(name)?.health.as_ref()?;
+        Some(health.status(self.absences()))
+    }
+
+    /// The health of every case, by name.
+    pub fn healths(&self) -> impl Iterator<Item = (&Arc<Case>, &Arc<Health>)> {
+        let healths = self.cases.healths();
+        healths.map(|(current, health)| (&current.case, health))
+    }
+
+    /// What webhooks are to be told of a case.
+    pub fn notifications(&self, name: &str) -> Option<&Notifications> {
+        Some(self.cases.get(name)?.health.as_ref()?.notifications())
+    }
+
+    /// When the server itself was away.
+    pub fn absences(&self) -> Absences {
+        let last = (self.absent_from, self.absent_until);
+        Absences {
+            count: self.absences,
+            last: (self.absences > 0).then_some(last),
+        }
     }
 
     /// How many executions are live, decided and not yet recorded ones included.

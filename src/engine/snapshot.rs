@@ -27,6 +27,7 @@ use super::{
     cases::Current,
     early::EarlySignal,
     execution::{Decided, Execution, SignalState},
+    health::{Health, health_from_pb, health_to_pb},
     identity::{Identity, SubmissionDigest},
     remembered::Remembered,
 };
@@ -56,6 +57,7 @@ pub struct Frozen {
     live: Vec<(Arc<Execution>, Vec<pb::SnapshotKey>)>,
     early: Vec<(Arc<str>, EarlySignal)>,
     concluded: Vec<(Position, Arc<Remembered>, Vec<pb::SnapshotKey>)>,
+    healths: Vec<Arc<Health>>,
 }
 
 impl Frozen {
@@ -91,6 +93,9 @@ impl Frozen {
             .map(Item::Case)
             .for_each(&mut write);
 
+        for health in &self.healths {
+            write(Item::Health(health_to_pb(health)));
+        }
         self.live.sort_by_key(|(execution, _)| execution.position);
         for (execution, keys) in self.live {
             write(Item::Execution(execution_item(&execution, keys)));
@@ -133,6 +138,8 @@ impl Engine {
                 time_micros: self.time.timestamp_micros(),
                 heartbeat_micros: self.heartbeat.timestamp_micros(),
                 absent_until_micros: self.absent_until.timestamp_micros(),
+                absent_from_micros: self.absent_from.timestamp_micros(),
+                absences: self.absences,
             },
             current: current
                 .map(|(_, current)| (current.applied_at, Arc::clone(&current.case)))
@@ -142,6 +149,11 @@ impl Engine {
                 .map(|(key, early)| (Arc::clone(key), early.clone()))
                 .collect(),
             concluded: concluded.collect(),
+            healths: self
+                .cases
+                .healths()
+                .map(|(_, one)| Arc::clone(one))
+                .collect(),
         }
     }
 
@@ -184,6 +196,7 @@ impl Engine {
                 Some(Item::Execution(live)) => engine.restore_execution(live, &declared)?,
                 Some(Item::Early(early)) => engine.restore_early(early)?,
                 Some(Item::Remembered(one)) => engine.restore_remembered(one)?,
+                Some(Item::Health(health)) => engine.restore_health(health)?,
                 None => return Err(SnapshotError("it has an item of no known kind".to_owned())),
             }
         }
@@ -195,6 +208,8 @@ impl Engine {
         self.time = time(header.time_micros)?;
         self.heartbeat = time(header.heartbeat_micros)?;
         self.absent_until = time(header.absent_until_micros)?;
+        self.absent_from = time(header.absent_from_micros)?;
+        self.absences = header.absences;
         Ok(())
     }
 
@@ -207,7 +222,11 @@ impl Engine {
         let current = Current::new(Arc::new(case), item.applied_at);
         if item.current {
             let name = current.case.name.clone();
-            self.cases.replace(&name, Some(current.clone()));
+            // A snapshot of an early version has no more to say of its health.
+            let health = Health::new(&name, item.applied_at, self.time, self.absences);
+            self.cases.replace(&name, current.clone(), Arc::new(health));
+            let absent_until = self.absent_until;
+            self.cases.with_health(&name, absent_until, |_, _| ());
         }
         declared.insert(item.applied_at, current);
         Ok(())
@@ -254,6 +273,7 @@ impl Engine {
                 execution: position,
                 decided_by: item.decided_by,
                 report,
+                webhooks: Vec::new(),
             });
             execution.decided = Some(Decided {
                 by: item.decided_by,
@@ -267,9 +287,23 @@ impl Engine {
         }
         let (case_name, id) = (&execution.test.case_name, &execution.test.id);
         self.cases.know(case_name, id, &execution.keys, position);
+        if execution.is_undecided() {
+            self.cases.started(case_name);
+        }
         self.live_bytes += execution.bytes();
         self.live.insert(position, Arc::new(execution));
         Ok(())
+    }
+
+    fn restore_health(&mut self, item: pb::SnapshotHealth) -> Result<(), SnapshotError> {
+        let name = item.case_name.clone();
+        let health = read(Some(item), "health", health_from_pb)?;
+        let absent_until = self.absent_until;
+        let restored = self.cases.with_health(&name, absent_until, |known, _| {
+            let queued = std::mem::replace(known, health).queued;
+            known.queued = queued;
+        });
+        restored.ok_or_else(|| SnapshotError(format!("case {name} of a health is missing")))
     }
 
     fn restore_early(&mut self, item: pb::SnapshotEarly) -> Result<(), SnapshotError> {

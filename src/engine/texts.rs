@@ -239,6 +239,6 @@ fn offset(start: Time, at: Time) -> String {
     format!("{:+.3} s", micros as f64 / 1e6)
 }
 
-fn instant(at: Time) -> String {
+pub(super) fn instant(at: Time) -> String {
     at.to_rfc3339_opts(SecondsFormat::Millis, true)
 }

@@ -2,10 +2,11 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use crate::model::{ExecutionView, ReceivedSignal, SignalProgress, TestReport};
+use crate::model::{ExecutionView, Failure, ReceivedSignal, SignalProgress, TestReport};
 
 use super::{
-    execution::{Decision, Execution},
+    execution::{Blame, Decision, Execution},
+    identity::fingerprint,
     texts,
 };
 
@@ -30,6 +31,26 @@ impl Execution {
             error: decision.error.clone(),
             traceback: explained.then(|| texts::traceback(self, decision)),
             concluded_at: decision.at,
+            failure: decision.state.is_failure().then(|| self.failure(decision)),
+        }
+    }
+
+    /// What failed, for failures that look alike the same.
+    fn failure(&self, decision: &Decision) -> Failure {
+        let Blame { contract, signal } = decision.blame.clone();
+        let last = self.received.iter().max_by_key(|one| one.at);
+        let last_signal = last.map_or(String::new(), |one| one.event.signal_name.clone());
+        Failure {
+            fingerprint: fingerprint(&[
+                &self.test.case_name,
+                decision.state.name(),
+                &contract,
+                &signal,
+                &last_signal,
+            ]),
+            contract,
+            signal,
+            last_signal,
         }
     }
 

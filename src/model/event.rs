@@ -1,6 +1,6 @@
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::{Case, Json, SignalEvent, TestReport, Time};
+use super::{Case, ControlChange, Json, ProbeResult, SignalEvent, TestReport, Time, Transition};
 
 /// Place of an event in its partition of the journal, from 1; 0 is before the
 /// first.
@@ -42,6 +42,23 @@ pub enum Event {
     },
     /// A verdict was recorded.
     Concluded(Arc<Concluded>),
+    /// Settings of a case were changed at runtime.
+    CaseControlled(ControlChange),
+    /// What is not journaled by itself was counted.
+    Counted {
+        /// Name of the case.
+        case_name: String,
+        /// The counts.
+        counts: Counts,
+    },
+    /// A probe ended.
+    Probed(ProbeResult),
+    /// A change of a case's health was recorded.
+    Transitioned(Arc<Transitioned>),
+    /// A webhook was told, or that was given up.
+    Delivered(Delivered),
+    /// What was given up is to be delivered after all.
+    Redelivered(Redelivery),
 }
 
 /// An execution as its client submitted it.
@@ -59,6 +76,10 @@ pub struct Submission {
     pub expires: Option<Time>,
     /// Labels.
     pub labels: BTreeMap<String, String>,
+    /// W3C `traceparent` of the request; empty if it had none.
+    pub traceparent: String,
+    /// Whether it is exempt from sampling and from the limits of its case.
+    pub always: bool,
 }
 
 /// A signal as its sender sent it.
@@ -79,6 +100,56 @@ pub struct Concluded {
     pub decided_by: Position,
     /// The whole report.
     pub report: TestReport,
+    /// Names of the webhooks that are told of it.
+    pub webhooks: Vec<String>,
+}
+
+/// What is not journaled by itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Requests that the probability left out.
+    pub not_sampled: u64,
+    /// Signals without a key and without a current test.
+    pub ignored: u64,
+    /// Requests that were refused because the server was over a limit.
+    pub refused: u64,
+}
+
+/// A change of a case's health, and who is told.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Transitioned {
+    /// Position at which the case was created.
+    pub case_created: Position,
+    /// The change.
+    pub transition: Arc<Transition>,
+    /// Names of the webhooks that are told of it.
+    pub webhooks: Vec<String>,
+}
+
+/// A webhook was told, or that was given up.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Delivered {
+    /// Name of the case.
+    pub case_name: String,
+    /// Name of the webhook.
+    pub webhook: String,
+    /// Position of the event that it was told of.
+    pub position: Position,
+    /// Attempts that were made.
+    pub attempts: u32,
+    /// Why it was given up; none if the webhook was told.
+    pub error: Option<String>,
+}
+
+/// What was given up is to be delivered after all.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Redelivery {
+    /// Name of the case.
+    pub case_name: String,
+    /// Name of the webhook; none: any.
+    pub webhook: Option<String>,
+    /// Position of the event that it is to be told of; none: any.
+    pub position: Option<Position>,
 }
 
 /// An event in its place.

@@ -20,6 +20,8 @@ pub struct TestExecution {
     pub expires: Time,
     /// Labels.
     pub labels: BTreeMap<String, String>,
+    /// W3C `traceparent` of the request that submitted it; empty if it had none.
+    pub traceparent: String,
 }
 
 /// Length of an id in [`TestExecution::shortident`], as in Faust.
@@ -135,6 +137,7 @@ mod tests {
 
     fn execution(id: &str, case_name: &str, timestamp: &str, expires: &str) -> TestExecution {
         TestExecution {
+            traceparent: String::new(),
             id: id.to_owned(),
             case_name: case_name.to_owned(),
             timestamp: time(timestamp),

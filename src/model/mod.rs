@@ -7,20 +7,33 @@ mod case;
 mod event;
 mod execution;
 mod json;
+mod probe;
 mod report;
 mod signal;
 mod state;
+mod status;
+mod webhook;
 
 pub use case::{
     Case, CaseChange, Contract, DEFAULT_PROBABILITY, DEFAULT_SIGNAL_TIMEOUT, DEFAULT_TEST_EXPIRES,
     MAX_TEST_EXPIRES, Signal, is_sampled,
 };
-pub use event::{Concluded, Event, Position, Record, Signalled, Submission};
+pub use event::{
+    Concluded, Counts, Delivered, Event, Position, Record, Redelivery, Signalled, Submission,
+    Transitioned,
+};
 pub use execution::{ExecutionView, SignalProgress, TestExecution};
 pub use json::{Json, MAX_SAFE_INTEGER, json_text, number, value_size};
-pub use report::TestReport;
+pub use probe::{GrpcProbe, HttpProbe, Probe, ProbeRequest, ProbeResult};
+pub use report::{Failure, TestReport};
 pub use signal::{ReceivedSignal, SignalEvent, SignalOutcome};
 pub use state::State;
+pub use status::{
+    Absences, CaseControl, CaseStatus, ControlChange, FailedExecution, FailureGroup, Incident,
+    IncidentCause, ProbeStatus, SamplingTotals, SignalTotals, Summary, Transition, TransitionKind,
+    total_failures,
+};
+pub use webhook::{Webhook, WebhookFormat};
 
 /// An instant, in UTC.
 pub type Time = chrono::DateTime<chrono::Utc>;

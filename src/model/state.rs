@@ -37,6 +37,12 @@ impl State {
         matches!(self, State::Init | State::Pass | State::Skip)
     }
 
+    /// Whether it is the verdict on an execution that failed: FAIL, ERROR and
+    /// TIMEOUT.
+    pub fn is_failure(self) -> bool {
+        matches!(self, State::Fail | State::Error | State::Timeout)
+    }
+
     /// The state's name.
     pub fn name(self) -> &'static str {
         match self {

@@ -7,8 +7,8 @@ use tokio::sync::oneshot;
 use crate::{
     contract,
     convert::{Violation, Violations},
-    engine::{Answer, ApplyOutcome},
-    model::{Case, Event},
+    engine::{Answer, ApplyOutcome, Engine},
+    model::{Case, CaseStatus, Event},
     pb::{storage as pb, v1},
     plan,
 };
@@ -19,13 +19,24 @@ use super::{
     token,
 };
 
-/// A case and how many of its executions are live.
+/// A case as it now is.
 #[derive(Clone, Debug)]
-pub struct CaseStatus {
+pub struct CaseView {
     /// The case.
     pub case: Arc<Case>,
     /// How many of its executions are live.
     pub live_executions: usize,
+    /// Its health.
+    pub status: CaseStatus,
+}
+
+/// A case as it now is in an engine.
+pub(super) fn view(engine: &Engine, name: &str) -> Option<CaseView> {
+    Some(CaseView {
+        case: Arc::clone(engine.case(name)?),
+        live_executions: engine.live_of(name),
+        status: engine.status(name)?,
+    })
 }
 
 impl Node {
@@ -36,14 +47,10 @@ impl Node {
         case.ok_or_else(|| NodeError::CaseNotFound(name.to_owned()))
     }
 
-    /// A case with its executions counted.
-    pub fn case_status(&self, name: &str) -> Result<CaseStatus, NodeError> {
-        let state = self.partition(name).lock();
-        let case = state.engine.case(name).map(Arc::clone);
-        Ok(CaseStatus {
-            case: case.ok_or_else(|| NodeError::CaseNotFound(name.to_owned()))?,
-            live_executions: state.engine.live_of(name),
-        })
+    /// A case with its health.
+    pub fn case_view(&self, name: &str) -> Result<CaseView, NodeError> {
+        let view = view(&self.partition(name).lock().engine, name);
+        view.ok_or_else(|| NodeError::CaseNotFound(name.to_owned()))
     }
 
     /// A page of the cases, by name, and the token of the next one.
@@ -51,24 +58,18 @@ impl Node {
         &self,
         page_size: usize,
         page_token: &str,
-    ) -> Result<(Vec<CaseStatus>, String), NodeError> {
+    ) -> Result<(Vec<CaseView>, String), NodeError> {
         let request = token::request_checksum(&"cases");
         let after = token::read_page_token(page_token, request)?.map(|token| token.name);
         let mut page = Vec::new();
         for partition in self.partitions() {
             let state = partition.lock();
             let cases = state.engine.cases_after(after.as_deref());
-            page.extend(
-                cases
-                    .take(page_size.saturating_add(1))
-                    .map(|case| CaseStatus {
-                        case: Arc::clone(case),
-                        live_executions: state.engine.live_of(&case.name),
-                    }),
-            );
+            let cases = cases.take(page_size.saturating_add(1));
+            page.extend(cases.filter_map(|case| view(&state.engine, &case.name)));
         }
         page.sort_by(|a, b| a.case.name.cmp(&b.case.name));
-        let fit = fitting(page.iter().map(|status| case_bytes(&status.case)));
+        let fit = fitting(page.iter().map(|view| case_bytes(&view.case)));
         let fit = fit.min(page_size);
         let more = page.len() > fit;
         page.truncate(fit);

@@ -16,15 +16,6 @@ use super::{
     places::Place,
 };
 
-/// A submission as it is asked for.
-#[derive(Clone, Debug)]
-pub struct SubmitRequest {
-    /// The submission; an empty id is filled in.
-    pub submission: Submission,
-    /// Whether it is sampled whatever the probability.
-    pub always: bool,
-}
-
 /// Where an execution is found.
 #[derive(Clone, Debug)]
 pub(super) enum Found {
@@ -49,12 +40,12 @@ impl Found {
 }
 
 impl Node {
-    /// Submits a request: the execution, or `None` when it is not sampled.
-    pub async fn submit(&self, request: SubmitRequest) -> Result<Option<TestExecution>, NodeError> {
-        let SubmitRequest {
-            mut submission,
-            always,
-        } = request;
+    /// Submits a request, an empty id of which is filled in: the execution, or
+    /// `None` when it is not sampled.
+    pub async fn submit(
+        &self,
+        mut submission: Submission,
+    ) -> Result<Option<TestExecution>, NodeError> {
         let (case_name, given) = (submission.case_name.clone(), !submission.id.is_empty());
         // Before the case, which may be deleted: the report is still kept.
         let digest = given.then(|| SubmissionDigest::of(&submission));
@@ -63,14 +54,22 @@ impl Node {
         {
             return same_submission(found, digest, &submission).map(Some);
         }
-        let case = self.case(&case_name)?;
+        let share = self
+            .partition(&case_name)
+            .lock()
+            .engine
+            .sampled_share(&case_name);
+        let share = share.ok_or_else(|| NodeError::CaseNotFound(case_name.clone()))?;
         if !given {
             submission.id = Uuid::now_v7().to_string();
         }
-        if !always && !is_sampled(&submission.id, case.sampled_share()) {
+        if !submission.always && !is_sampled(&submission.id, share) {
+            self.count(&case_name, |counts| counts.not_sampled += 1);
             return Ok(None);
         }
-        let _place = self.admit_execution()?;
+        let _place = self.admit_execution().inspect_err(|_| {
+            self.count(&case_name, |counts| counts.refused += 1);
+        })?;
 
         let event = Event::Submitted(submission.clone());
         match self.append(&case_name, event).answer().await? {
@@ -79,6 +78,8 @@ impl Node {
                 let found = self.find_existing(&case_name, &submission.id).await?;
                 Ok(Some(found.into_view().test))
             }
+            // The fold has counted it.
+            Answer::Submitted(SubmitAnswer::LeftOut(_)) => Ok(None),
             Answer::Submitted(SubmitAnswer::Exists) => Err(exists(&submission)),
             Answer::Submitted(SubmitAnswer::NoSuchCase) => Err(NodeError::CaseNotFound(case_name)),
             other => Err(super::unexpected(&other)),

@@ -11,12 +11,14 @@ use std::{
     time::{Duration, Instant},
 };
 
+use tokio::sync::Notify;
+
 use crate::{
     abort::AbortOnPanic,
     archive::{Entry, Finished},
     engine::{self, Effect, Recorded},
     journal::{Admission, Delivered, Follower, Journal, JournalError},
-    model::{Concluded, Event, Position, Submission},
+    model::{Case, Concluded, Event, Position, Submission, Transitioned, Webhook},
 };
 
 use super::{
@@ -36,7 +38,7 @@ pub(super) struct Folder {
     pub partition: Arc<Partition>,
     pub journal: Arc<dyn Journal<Reply>>,
     pub follower: Box<dyn Follower<Reply>>,
-    /// The verdicts that a replay finds in the journal.
+    /// The verdicts and transitions that a replay finds in the journal.
     pub recorded: Recorded,
     /// Up to here it is a replay.
     pub replay_to: Position,
@@ -50,8 +52,12 @@ pub(super) struct Folder {
     pub snapshot_at: Position,
     /// Whether one is on its way to the disk: the next one waits for it.
     pub snapshot_queued: Arc<AtomicBool>,
-    /// Whether a verdict could not be appended and is to be tried again.
+    /// Whether a decision could not be appended and is to be tried again.
     pub refused: Arc<AtomicBool>,
+    /// Who is told of the health of cases.
+    pub webhooks: Arc<[Webhook]>,
+    /// Told when what webhooks are to be told has changed.
+    pub notified: Arc<Notify>,
     /// Effects of the record that is being folded.
     pub effects: Vec<Effect>,
 }
@@ -76,7 +82,7 @@ impl Folder {
 
     fn fold(&mut self, records: impl Iterator<Item = Delivered<Reply>>) {
         let mut answers = Vec::with_capacity(CHUNK);
-        let mut verdicts = Vec::new();
+        let mut decided = Vec::new();
         let partition = Arc::clone(&self.partition);
         let mut state = partition.lock();
         let locked = Instant::now();
@@ -85,7 +91,7 @@ impl Folder {
             let answer = state.engine.fold(record, &self.recorded, &mut self.effects);
             let mut entries = Vec::new();
             for effect in std::mem::take(&mut self.effects) {
-                self.apply(&mut state, position, effect, &mut verdicts, &mut entries);
+                self.apply(&mut state, position, effect, &mut decided, &mut entries);
             }
             self.archive(position, entries);
             if let Some(ticket) = ticket {
@@ -102,7 +108,7 @@ impl Folder {
         let position = state.engine.position();
         drop(state);
 
-        self.append(verdicts);
+        self.append(decided);
         let ticked = answers
             .iter()
             .any(|(ticket, _)| matches!(ticket, Reply::Tick(_)));
@@ -129,12 +135,20 @@ impl Folder {
         state: &mut State,
         position: Position,
         effect: Effect,
-        verdicts: &mut Vec<Arc<Concluded>>,
+        decided: &mut Vec<Event>,
         entries: &mut Vec<Entry>,
     ) {
         let feed = &self.partition.feed;
         match effect {
-            Effect::Append(verdict) => verdicts.push(verdict),
+            Effect::Append(verdict) => {
+                let case = state.engine.case(&verdict.report.case_name);
+                decided.push(concluded(verdict, &self.webhooks, case));
+            }
+            Effect::Announce(transitioned) => {
+                let case = state.engine.case(&transitioned.transition.case_name);
+                decided.push(announced(transitioned, &self.webhooks, case));
+            }
+            Effect::Notifications => self.notified.notify_one(),
             Effect::Signal { execution, seen } => {
                 if !feed.is_idle() {
                     let reached = execution.and_then(|at| state.engine.signal_keys(at, &seen));
@@ -202,22 +216,39 @@ impl Folder {
     /// Appends what was decided before this process came up, or could not be
     /// appended.
     fn append_pending(&self) {
-        let pending = self.partition.lock().engine.pending();
-        let unrecorded = |one: &Arc<Concluded>| !self.recorded.holds(one.execution);
-        self.append(pending.into_iter().filter(unrecorded).collect());
+        let state = self.partition.lock();
+        let mut decided = Vec::new();
+        for verdict in state.engine.pending() {
+            if !self.recorded.holds(verdict.execution) {
+                let case = state.engine.case(&verdict.report.case_name);
+                decided.push(concluded(verdict, &self.webhooks, case));
+            }
+        }
+        for transitioned in state.engine.pending_transitions() {
+            let number = transitioned.transition.number;
+            if !self
+                .recorded
+                .holds_transition(transitioned.case_created, number)
+            {
+                let case = state.engine.case(&transitioned.transition.case_name);
+                decided.push(announced(transitioned, &self.webhooks, case));
+            }
+        }
+        drop(state);
+        self.append(decided);
     }
 
-    fn append(&self, verdicts: Vec<Arc<Concluded>>) {
-        if verdicts.is_empty() {
+    fn append(&self, decided: Vec<Event>) {
+        if decided.is_empty() {
             return;
         }
-        let verdicts = verdicts.into_iter().map(|verdict| {
-            let ticket = Reply::Verdict(Arc::clone(&self.refused));
-            (Event::Concluded(verdict), ticket)
+        let decided = decided.into_iter().map(|event| {
+            let ticket = Reply::Decided(Arc::clone(&self.refused));
+            (event, ticket)
         });
         let number = self.partition.number;
         self.journal
-            .append(number, Admission::Always, verdicts.collect());
+            .append(number, Admission::Always, decided.collect());
     }
 
     fn set_tick_due(&self, due: i64, ticked: bool) {
@@ -241,6 +272,41 @@ impl Folder {
     }
 }
 
+/// A verdict to be appended, with those who are told of every report.
+fn concluded(mut verdict: Arc<Concluded>, webhooks: &[Webhook], case: Option<&Arc<Case>>) -> Event {
+    let told = told(webhooks, case, |webhook| webhook.reports);
+    if !told.is_empty() {
+        Arc::make_mut(&mut verdict).webhooks = told;
+    }
+    Event::Concluded(verdict)
+}
+
+/// A transition to be appended, with those who are told of it.
+fn announced(
+    mut transitioned: Arc<Transitioned>,
+    webhooks: &[Webhook],
+    case: Option<&Arc<Case>>,
+) -> Event {
+    if transitioned.transition.is_notified() {
+        Arc::make_mut(&mut transitioned).webhooks = told(webhooks, case, |_| true);
+    }
+    Event::Transitioned(transitioned)
+}
+
+/// Names of the webhooks that a case is told to.
+fn told(
+    webhooks: &[Webhook],
+    case: Option<&Arc<Case>>,
+    wants: impl Fn(&Webhook) -> bool,
+) -> Vec<String> {
+    let Some(case) = case else {
+        return Vec::new();
+    };
+    let of_case = |one: &&Webhook| one.every_case || case.webhooks.contains(&one.name);
+    let told = webhooks.iter().filter(of_case).filter(|one| wants(one));
+    told.map(|one| one.name.clone()).collect()
+}
+
 /// A finished execution as the archive holds it.
 fn archived(partition: u32, finished: engine::Finished) -> Finished {
     let engine::Finished {
@@ -257,6 +323,8 @@ fn archived(partition: u32, finished: engine::Finished) -> Finished {
         test_kwargs: test.test_kwargs.clone(),
         expires: asked_expires,
         labels: test.labels.clone(),
+        traceparent: test.traceparent.clone(),
+        always: false,
     };
     Finished {
         partition,

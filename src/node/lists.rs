@@ -9,11 +9,12 @@ use crate::{
     archive::{
         ArchivedCaseChange, ExecutionCursor, ExecutionFilter, Finished, ReportCursor, ReportFilter,
     },
-    model::{Case, CaseChange, ExecutionView, Position, State, TestReport, Time},
+    model::{CaseChange, CaseStatus, ExecutionView, Position, State, TestReport, Time},
 };
 
 use super::{
-    Node, NodeError, Permit,
+    CaseView, Node, NodeError, Permit,
+    cases::view,
     feed::ExecutionKey,
     page::{Page, Place, Portion, case_bytes, fitting, report_bytes, view_bytes},
     partition,
@@ -173,7 +174,7 @@ impl Node {
             let partitions = self.partitions().map(|partition| {
                 let state = partition.lock();
                 let cases = state.engine.cases();
-                now.extend(cases.map(Arc::clone));
+                now.extend(cases.filter_map(|case| view(&state.engine, &case.name)));
                 state.engine.position()
             });
             partitions.collect()
@@ -270,11 +271,22 @@ fn execution_place(finished: &Finished) -> Place {
     (start, finished.partition, finished.execution)
 }
 
-/// The changes of the set of cases as they come.
+/// A change of a case, or a case as it is, that a watch tells.
+#[derive(Clone, Debug)]
+pub struct ToldChange {
+    /// The change.
+    pub change: CaseChange,
+    /// Health of the case, where the cases as they are are told.
+    pub status: Option<CaseStatus>,
+    /// Where the watch resumes after it.
+    pub token: String,
+}
+
+/// The changes of cases as they come.
 pub struct CaseChanges {
     node: Node,
     /// The cases as they were at the start, not told yet.
-    now: VecDeque<Arc<Case>>,
+    now: VecDeque<CaseView>,
     positions: Vec<Position>,
     portion: Portion,
     _permit: Permit,
@@ -290,16 +302,19 @@ impl CaseChanges {
         }
     }
 
-    /// The next changes, each with the token after it. Cancel-safe.
-    pub async fn next(&mut self) -> Result<Option<Vec<(CaseChange, String)>>, NodeError> {
+    /// The next changes. Cancel-safe.
+    pub async fn next(&mut self) -> Result<Option<Vec<ToldChange>>, NodeError> {
         if !self.now.is_empty() {
-            let fit = fitting(self.now.iter().map(|case| case_bytes(case)));
+            let fit = fitting(self.now.iter().map(|view| case_bytes(&view.case)));
             let mut told = Vec::with_capacity(fit);
             while told.len() < fit
-                && let Some(case) = self.now.pop_front()
+                && let Some(view) = self.now.pop_front()
             {
-                let token = self.token();
-                told.push((CaseChange::Applied(Arc::unwrap_or_clone(case)), token));
+                told.push(ToldChange {
+                    change: CaseChange::Applied(Arc::unwrap_or_clone(view.case)),
+                    status: Some(view.status),
+                    token: self.token(),
+                });
             }
             return Ok(Some(told));
         }
@@ -310,24 +325,37 @@ impl CaseChanges {
                 .node
                 .archived(move |archive| archive.case_changes_after(&cursors, limit))
                 .await?;
-            let size = |item: &ArchivedCaseChange| match &item.change {
-                CaseChange::Applied(case) => case_bytes(case),
-                CaseChange::Deleted(name) => name.len(),
-            };
+            let size = |item: &ArchivedCaseChange| change_bytes(&item.change);
             let cut = self.portion.cut(&mut page.items, size);
             let mut told = Vec::with_capacity(page.items.len());
             for item in page.items {
                 reach(&mut self.positions, &[(item.partition, item.position)]);
-                told.push((item.change, self.token()));
+                told.push(ToldChange {
+                    change: item.change,
+                    status: None,
+                    token: self.token(),
+                });
             }
             if !cut {
                 reach(&mut self.positions, &page.reached);
             }
-            if let Some((_, last)) = told.last_mut() {
-                *last = self.token();
+            if let Some(last) = told.last_mut() {
+                last.token = self.token();
                 return Ok(Some(told));
             }
         }
+    }
+}
+
+/// Bytes of a change beside its frame, about.
+fn change_bytes(change: &CaseChange) -> usize {
+    match change {
+        CaseChange::Applied(case) => case_bytes(case),
+        CaseChange::Transitioned(transition) => {
+            let report = transition.report.as_ref();
+            transition.reason.len() + report.map_or(0, report_bytes)
+        }
+        CaseChange::Deleted(_) | CaseChange::Controlled { .. } => change.case_name().len(),
     }
 }
 

@@ -11,12 +11,15 @@ mod error;
 mod executions;
 mod feed;
 mod fold;
+mod health;
 mod lists;
+mod notifications;
 mod open;
 mod options;
 mod page;
 mod partition;
 mod places;
+mod probes;
 mod readers;
 mod reply;
 mod reports;
@@ -30,7 +33,7 @@ mod tests;
 
 use std::sync::Arc;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot, watch};
 
 use crate::{
     archive::{ArchiveError, Reader},
@@ -41,11 +44,11 @@ use crate::{
 };
 
 pub use crate::archive::{ExecutionFilter, ReportFilter};
-pub use cases::CaseStatus;
+pub use cases::CaseView;
 pub use error::NodeError;
-pub use executions::SubmitRequest;
 pub use feed::{Seen, Watcher};
-pub use lists::CaseChanges;
+pub use lists::{CaseChanges, ToldChange};
+pub use notifications::{NotificationFilter, Notified};
 pub use open::{OpenError, Opened};
 pub use options::NodeOptions;
 pub use reply::Reply;
@@ -76,6 +79,8 @@ struct Inner {
     submitting: Places,
     creating: Places,
     closing: watch::Sender<bool>,
+    /// Told when what webhooks are to be told has changed.
+    notified: Arc<Notify>,
 }
 
 /// A place among those who wait or watch.

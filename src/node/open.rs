@@ -11,7 +11,7 @@ use std::{
     time::Instant,
 };
 
-use tokio::sync::{Semaphore, oneshot, watch};
+use tokio::sync::{Notify, Semaphore, oneshot, watch};
 
 use crate::{
     archive::{Archive, ArchiveError, Writer},
@@ -207,6 +207,7 @@ fn run(
         folders.push((partition, follower, recorded, replay_to, snapshot_at));
     }
 
+    let notified = Arc::new(Notify::new());
     let node = Node(Arc::new(Inner {
         journal: Arc::clone(&journal),
         partitions,
@@ -219,6 +220,7 @@ fn run(
         submitting: Places::default(),
         creating: Places::default(),
         closing: watch::Sender::new(false),
+        notified: Arc::clone(&notified),
         options: options.clone(),
     }));
     let archiver = Archiver {
@@ -264,6 +266,8 @@ fn run(
             snapshot_at,
             snapshot_queued: Arc::default(),
             refused: Arc::default(),
+            webhooks: Arc::clone(&options.webhooks),
+            notified: Arc::clone(&notified),
             effects: Vec::new(),
         };
         opened.tickers.push(ticker);

@@ -1,4 +1,6 @@
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
+
+use crate::model::Webhook;
 
 /// How a node works and what it bounds.
 #[derive(Clone, Debug)]
@@ -19,6 +21,8 @@ pub struct NodeOptions {
     pub retention_size: Option<u64>,
     /// Records between two snapshots.
     pub snapshot_every: u64,
+    /// Who is told of the health of cases.
+    pub webhooks: Arc<[Webhook]>,
 }
 
 impl Default for NodeOptions {
@@ -32,6 +36,7 @@ impl Default for NodeOptions {
             retention_age: Some(Duration::from_secs(30 * 24 * 3600)),
             retention_size: Some(10 << 30),
             snapshot_every: 500_000,
+            webhooks: Arc::new([]),
         }
     }
 }

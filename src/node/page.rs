@@ -187,6 +187,7 @@ mod tests {
     fn the_size_of_an_execution_counts_all_of_its_signals() {
         let now = Time::from_timestamp_micros(1_780_000_000_123_456).unwrap();
         let test = TestExecution {
+            traceparent: String::new(),
             id: "id".to_owned(),
             case_name: "orders".to_owned(),
             timestamp: now,
@@ -198,6 +199,7 @@ mod tests {
         let names = (0..64).map(|n| format!("signal-{n}"));
         let latency = Duration::new(1_000_000, 123_456_789);
         let report = TestReport {
+            failure: None,
             case_name: test.case_name.clone(),
             state: State::Pass,
             test: Some(test.clone()),

@@ -1,16 +1,19 @@
 //! One partition as the node holds it: the folded state, what the archive does
 //! not have yet, and the feed.
 
-use std::sync::{
-    Mutex, MutexGuard, PoisonError,
-    atomic::{AtomicI64, AtomicU64, Ordering},
+use std::{
+    collections::HashMap,
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicI64, AtomicU64, Ordering},
+    },
 };
 
 use tokio::sync::watch;
 
 use crate::{
     engine::Engine,
-    model::{Event, Position},
+    model::{Counts, Event, Position},
 };
 
 use super::{feed::Feed, reply::Reply, unarchived::Unarchived};
@@ -28,6 +31,8 @@ pub(super) struct Partition {
     pub tick_due: AtomicI64,
     /// Facts on their way to the journal: those of one turn of the runtime.
     outbox: Mutex<Vec<(Event, Reply)>>,
+    /// What is counted and not journaled by itself, by case.
+    counts: Mutex<HashMap<String, Counts>>,
     /// Bytes queued for the archive, about.
     pub archive_backlog: AtomicU64,
 }
@@ -52,6 +57,7 @@ impl Partition {
             archived: watch::Sender::new(archived),
             tick_due: AtomicI64::new(i64::MAX),
             outbox: Mutex::default(),
+            counts: Mutex::default(),
             archive_backlog: AtomicU64::new(0),
         }
     }
@@ -75,6 +81,24 @@ impl Partition {
     /// Empties the outbox.
     pub(super) fn take_outbox(&self) -> Vec<(Event, Reply)> {
         std::mem::take(&mut *self.outbox())
+    }
+
+    /// Counts something of a case that there is.
+    pub(super) fn count(&self, case_name: &str, add: impl FnOnce(&mut Counts)) {
+        if self.lock().engine.case(case_name).is_none() {
+            return;
+        }
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        add(counts.entry(case_name.to_owned()).or_default());
+    }
+
+    /// Takes what was counted, as facts.
+    pub(super) fn take_counts(&self) -> Vec<(Event, Reply)> {
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let counted = std::mem::take(&mut *counts).into_iter();
+        counted
+            .map(|(case_name, counts)| (Event::Counted { case_name, counts }, Reply::Nobody))
+            .collect()
     }
 
     fn outbox(&self) -> MutexGuard<'_, Vec<(Event, Reply)>> {

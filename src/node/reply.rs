@@ -40,8 +40,8 @@ pub enum Reply {
     Nobody,
     /// The answer to a tick: the next one may be queued.
     Tick(Arc<AtomicBool>),
-    /// The ticket of a verdict: sets the flag if it is refused.
-    Verdict(Arc<AtomicBool>),
+    /// The ticket of a verdict or transition: sets the flag if it is refused.
+    Decided(Arc<AtomicBool>),
     /// One call waits.
     One(Caller),
     /// A batch waits, of which this is the item of a number.
@@ -52,7 +52,7 @@ impl Reply {
     /// Gives the answer; that of a single call is added to `answers`.
     pub fn answer(self, answer: Answer, answers: &mut Answers) {
         match self {
-            Reply::Nobody | Reply::Verdict(_) => {}
+            Reply::Nobody | Reply::Decided(_) => {}
             Reply::Tick(queued) => queued.store(false, Ordering::Release),
             Reply::One(caller) => answers.push((caller, answer)),
             Reply::Batch(batch, number) => batch.answer(number, &answer),
@@ -65,7 +65,7 @@ impl Ticket for Reply {
         match self {
             Reply::Nobody => {}
             Reply::Tick(queued) => queued.store(false, Ordering::Release),
-            Reply::Verdict(refused) => refused.store(true, Ordering::Release),
+            Reply::Decided(refused) => refused.store(true, Ordering::Release),
             Reply::One(caller) => {
                 let _ = caller.send(Err(error));
             }

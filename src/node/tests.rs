@@ -73,12 +73,10 @@ impl Site {
             test_kwargs: serde_json::Map::new(),
             expires: None,
             labels: [].into(),
-        };
-        let request = SubmitRequest {
-            submission,
+            traceparent: String::new(),
             always: true,
         };
-        self.node().submit(request).await.unwrap();
+        self.node().submit(submission).await.unwrap();
     }
 
     async fn signal(&self, id: &str, value: u64) -> SignalOutcome {

@@ -1,5 +1,5 @@
 //! The ticker: appends a `Tick` when the earliest deadline of a partition is
-//! due. It goes through the same queue as every fact. While the fold is behind,
+//! due, and what was counted. It goes through the same queue as every fact. While the fold is behind,
 //! one is queued every second: a slow fold is no absence.
 
 use std::{
@@ -36,10 +36,14 @@ pub(super) fn start(
         let mut ticks = Ticks {
             queued: Arc::default(),
             last: Time::UNIX_EPOCH,
+            counted: Time::UNIX_EPOCH,
         };
         while !closing.load(Ordering::Acquire) {
-            thread::park_timeout(ticks.tick(&partition, journal.as_ref()));
+            let pause = ticks.tick(&partition, journal.as_ref());
+            ticks.count(&partition, journal.as_ref());
+            thread::park_timeout(pause);
         }
+        counted(&partition, journal.as_ref());
     })?;
     clock.wake_on_step(ticker.thread().clone());
     Ok(ticker)
@@ -50,9 +54,29 @@ struct Ticks {
     queued: Arc<AtomicBool>,
     /// When the last one was queued.
     last: Time,
+    /// When counts were queued last.
+    counted: Time,
+}
+
+/// Queues what was counted.
+fn counted(partition: &Partition, journal: &dyn Journal<Reply>) {
+    let counts = partition.take_counts();
+    if !counts.is_empty() {
+        journal.append(partition.number, Admission::Always, counts);
+    }
 }
 
 impl Ticks {
+    /// Queues what was counted, once a second at most.
+    fn count(&mut self, partition: &Partition, journal: &dyn Journal<Reply>) {
+        let now = journal.now(partition.number);
+        let age = (now - self.counted).to_std();
+        if age.is_ok_and(|age| age >= TICK_INTERVAL) {
+            self.counted = now;
+            counted(partition, journal);
+        }
+    }
+
     /// Queues a tick if one is due, and says how long to sleep.
     fn tick(&mut self, partition: &Partition, journal: &dyn Journal<Reply>) -> Duration {
         let due = partition.tick_due.load(Ordering::Acquire);

@@ -44,6 +44,14 @@ fn contract(expression: &str) -> Contract {
 
 fn case(signals: Vec<Signal>, contracts: Vec<Contract>) -> Case {
     Case {
+        max_consecutive_failures: None,
+        max_executions_per_second: None,
+        max_history: None,
+        max_live_executions: None,
+        probe: None,
+        state_transition_delay: None,
+        warn_stalled_after: None,
+        webhooks: Vec::new(),
         name: "orders".to_owned(),
         description: String::new(),
         labels: Default::default(),

@@ -1,14 +1,23 @@
 //! `CaseService`.
 
+use std::time::Duration;
+
 use tonic::{Request, Response, Status};
 
 use crate::{
-    convert::{Violations, case::case_to_pb, names::check_case_name},
+    convert::{
+        Violations,
+        case::case_to_pb,
+        names::check_case_name,
+        status::{control_to_pb, status_to_pb, transition_to_pb},
+    },
     engine::ApplyOutcome,
-    node::{CaseStatus, Node},
+    model::{CaseChange, CaseControl, ControlChange, Time},
+    node::{CaseView, Node, ToldChange},
     pb::v1::{
-        self, ApplyCaseRequest, ApplyCaseResponse, DeleteCaseRequest, DeleteCaseResponse,
-        GetCaseRequest, GetCaseResponse, ListCasesRequest, ListCasesResponse, WatchCasesRequest,
+        self, ApplyCaseRequest, ApplyCaseResponse, CaseSetting, ControlCaseRequest,
+        ControlCaseResponse, DeleteCaseRequest, DeleteCaseResponse, GetCaseRequest,
+        GetCaseResponse, ListCasesRequest, ListCasesResponse, WatchCasesRequest,
         WatchCasesResponse, case_service_server::CaseService, watch_cases_response::Payload,
     },
 };
@@ -54,8 +63,8 @@ impl CaseService for Cases {
     ) -> Result<Response<GetCaseResponse>, Status> {
         let GetCaseRequest { name } = request.into_inner();
         check_name(&name)?;
-        let status = self.node.case_status(&name)?;
-        Ok(Response::new(status_to_pb(&status)))
+        let view = self.node.case_view(&name)?;
+        Ok(Response::new(view_to_pb(&view)))
     }
 
     async fn list_cases(
@@ -69,8 +78,19 @@ impl CaseService for Cases {
         let page_size = fields::page_size(page_size)?;
         let (cases, next_page_token) = self.node.list_cases(page_size, &page_token)?;
         Ok(Response::new(ListCasesResponse {
-            cases: cases.iter().map(status_to_pb).collect(),
+            cases: cases.iter().map(view_to_pb).collect(),
             next_page_token,
+        }))
+    }
+
+    async fn control_case(
+        &self,
+        request: Request<ControlCaseRequest>,
+    ) -> Result<Response<ControlCaseResponse>, Status> {
+        let change = read_control(request.into_inner(), self.node.now())?;
+        let view = self.node.control_case(change).await?;
+        Ok(Response::new(ControlCaseResponse {
+            case: Some(view_to_pb(&view)),
         }))
     }
 
@@ -105,14 +125,29 @@ impl Watch for CaseWatch {
         let Some(changes) = self.0.next().await? else {
             return Ok(None);
         };
-        let items = changes.into_iter().map(|(change, resume_token)| {
+        let items = changes.into_iter().map(|told| {
+            let ToldChange {
+                change,
+                status,
+                token,
+            } = told;
             let payload = match change {
-                crate::model::CaseChange::Applied(case) => Payload::Applied(case_to_pb(&case)),
-                crate::model::CaseChange::Deleted(name) => Payload::Deleted(name),
+                CaseChange::Applied(case) => Payload::Applied(case_to_pb(&case)),
+                CaseChange::Deleted(name) => Payload::Deleted(name),
+                CaseChange::Transitioned(transition) => {
+                    Payload::Transition(transition_to_pb(&transition))
+                }
+                CaseChange::Controlled { case_name, control } => {
+                    Payload::Controlled(v1::CaseControlled {
+                        case_name,
+                        control: Some(control_to_pb(&control)),
+                    })
+                }
             };
             WatchCasesResponse {
                 payload: Some(payload),
-                resume_token,
+                resume_token: token,
+                status: status.as_ref().map(status_to_pb),
             }
         });
         Ok(Some(items.collect()))
@@ -122,8 +157,75 @@ impl Watch for CaseWatch {
         WatchCasesResponse {
             payload: None,
             resume_token: self.0.token(),
+            status: None,
         }
     }
+}
+
+/// Longest mute.
+const MAX_MUTE: Duration = Duration::from_secs(366 * 24 * 3600);
+
+fn read_control(request: ControlCaseRequest, now: Time) -> Result<ControlChange, Status> {
+    let ControlCaseRequest {
+        name,
+        active,
+        probability,
+        mute_until,
+        clear,
+    } = request;
+    let mut bad = Violations::new();
+    check_case_name(&name, &mut bad.field("name"));
+    if let Some(share) = probability
+        && !(0.0..=1.0).contains(&share)
+    {
+        let text = format!("is {share}; write a share from 0 to 1");
+        bad.add_to("probability", text);
+    }
+    let muted_until = fields::read_time("mute_until", mute_until, &mut bad).flatten();
+    if let Some(until) = muted_until {
+        match (until - now).to_std() {
+            Ok(mute) if mute <= MAX_MUTE => {}
+            Ok(_) => bad.add_to("mute_until", "must be at most a year from now"),
+            Err(_) => bad.add_to("mute_until", "must be in the future"),
+        }
+    }
+    let mut change = ControlChange {
+        case_name: name,
+        set: CaseControl {
+            active,
+            probability,
+            muted_until,
+        },
+        clear_active: false,
+        clear_probability: false,
+        clear_mute: false,
+    };
+    let nothing = clear.is_empty() && change.set == CaseControl::default();
+    for (i, setting) in clear.into_iter().enumerate() {
+        let (field, flag, set) = match CaseSetting::try_from(setting) {
+            Ok(CaseSetting::Active) => ("active", &mut change.clear_active, active.is_some()),
+            Ok(CaseSetting::Probability) => (
+                "probability",
+                &mut change.clear_probability,
+                probability.is_some(),
+            ),
+            Ok(CaseSetting::Mute) => ("mute_until", &mut change.clear_mute, muted_until.is_some()),
+            Ok(CaseSetting::Unspecified) | Err(_) => {
+                bad.at("clear", i)
+                    .add(format!("{setting}: use a value of CaseSetting"));
+                continue;
+            }
+        };
+        *flag = true;
+        if set {
+            let text = format!("clears what `{field}` of the same request sets");
+            bad.at("clear", i).add(text);
+        }
+    }
+    if nothing {
+        bad.add("changes nothing; set or clear something");
+    }
+    bad.finish(Some(change)).map_err(invalid)
 }
 
 fn check_name(name: &str) -> Result<(), Status> {
@@ -132,9 +234,15 @@ fn check_name(name: &str) -> Result<(), Status> {
     bad.finish(Some(())).map_err(invalid)
 }
 
-fn status_to_pb(status: &CaseStatus) -> GetCaseResponse {
+fn view_to_pb(view: &CaseView) -> GetCaseResponse {
+    let CaseView {
+        case,
+        live_executions,
+        status,
+    } = view;
     GetCaseResponse {
-        case: Some(case_to_pb(&status.case)),
-        live_executions: status.live_executions as u64,
+        case: Some(case_to_pb(case)),
+        live_executions: *live_executions as u64,
+        status: Some(status_to_pb(status)),
     }
 }

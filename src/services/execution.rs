@@ -11,7 +11,7 @@ use crate::{
     },
     headers::CurrentTest,
     model::{ExecutionView, MAX_TEST_EXPIRES, Submission, Time},
-    node::{ExecutionFilter, Node, NodeError, Permit, Seen, SubmitRequest, Watcher},
+    node::{ExecutionFilter, Node, NodeError, Permit, Seen, Watcher},
     pb::v1::{
         CancelExecutionRequest, CancelExecutionResponse, GetExecutionRequest, GetExecutionResponse,
         ListExecutionsRequest, ListExecutionsResponse, Sampling, SubmitExecutionRequest,
@@ -198,7 +198,7 @@ fn item(payload: Payload) -> WatchExecutionResponse {
     }
 }
 
-fn read_submission(request: SubmitExecutionRequest, now: Time) -> Result<SubmitRequest, Status> {
+fn read_submission(request: SubmitExecutionRequest, now: Time) -> Result<Submission, Status> {
     let SubmitExecutionRequest {
         case_name,
         id,
@@ -231,15 +231,14 @@ fn read_submission(request: SubmitExecutionRequest, now: Time) -> Result<SubmitR
     }
     let read = (|| {
         passes.then_some(())?;
-        Some(SubmitRequest {
-            submission: Submission {
-                case_name,
-                id,
-                test_args: test_args?,
-                test_kwargs: test_kwargs?,
-                expires: expires?,
-                labels,
-            },
+        Some(Submission {
+            case_name,
+            id,
+            test_args: test_args?,
+            test_kwargs: test_kwargs?,
+            expires: expires?,
+            labels,
+            traceparent: String::new(),
             always: sampling.ok()? == Sampling::Always,
         })
     })();

@@ -5,11 +5,12 @@ use std::time::Duration;
 use tonic::{Request, Response, Status};
 
 use crate::{
-    convert::{Violations, models::report_to_pb},
+    convert::{Violations, models::report_to_pb, status::failure_group_to_pb},
     node::{Node, ReportFilter, ReportStream},
     pb::v1::{
-        GetReportRequest, GetReportResponse, ListReportsRequest, ListReportsResponse,
-        WatchReportsRequest, WatchReportsResponse, report_service_server::ReportService,
+        GetReportRequest, GetReportResponse, ListFailuresRequest, ListFailuresResponse,
+        ListReportsRequest, ListReportsResponse, WatchReportsRequest, WatchReportsResponse,
+        report_service_server::ReportService,
     },
 };
 
@@ -81,6 +82,34 @@ impl ReportService for Reports {
         let (reports, next_page_token) = self.node.list_reports(filter, size, &page_token).await?;
         Ok(Response::new(ListReportsResponse {
             reports: reports.iter().map(report_to_pb).collect(),
+            next_page_token,
+        }))
+    }
+
+    async fn list_failures(
+        &self,
+        request: Request<ListFailuresRequest>,
+    ) -> Result<Response<ListFailuresResponse>, Status> {
+        let ListFailuresRequest {
+            case_name,
+            since,
+            page_size,
+            page_token,
+        } = request.into_inner();
+        let mut bad = Violations::new();
+        let case_name = fields::read_case_name(case_name, &mut bad);
+        let since = fields::read_time("since", since, &mut bad);
+        let size = fields::read_page_size(page_size, &mut bad);
+        let read = (|| Some((case_name?, since?, size?)))();
+        let (case_name, since, size) = bad.finish(read).map_err(invalid)?;
+        let (groups, next_page_token) =
+            self.node
+                .list_failures(case_name.as_deref(), since, size, &page_token)?;
+        let groups = groups.iter();
+        Ok(Response::new(ListFailuresResponse {
+            failures: groups
+                .map(|(case_name, group)| failure_group_to_pb(case_name, group))
+                .collect(),
             next_page_token,
         }))
     }

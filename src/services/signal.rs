@@ -118,7 +118,14 @@ impl Signals {
         let current = request.extensions().get::<CurrentTest>().cloned();
         let SendSignalRequest { event, signal_id } = request.into_inner();
         let sent = SentSignal::from_pb(event, signal_id).map_err(invalid)?;
+        let ignored_of = match &sent.about {
+            About::Case(case_name) => Some(case_name.clone()),
+            About::Nothing | About::Key(..) => None,
+        };
         let signal = address(sent, current.as_ref());
+        if let (None, Some(case_name)) = (&signal, ignored_of) {
+            self.node.count_ignored(&case_name);
+        }
         Ok(signal.map(|signal| self.node.signal(signal)).transpose()?)
     }
 }

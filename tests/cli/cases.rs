@@ -15,6 +15,7 @@ fn case() -> GetCaseResponse {
         message: message.into(),
     };
     GetCaseResponse {
+        status: None,
         case: Some(Case {
             name: "orders.checkout".into(),
             description: "From the basket\nto the invoice".into(),

@@ -151,6 +151,13 @@ impl Mock {
 
 #[tonic::async_trait]
 impl CaseService for Mock {
+    async fn control_case(
+        &self,
+        _: Request<ControlCaseRequest>,
+    ) -> Result<Response<ControlCaseResponse>, Status> {
+        Err(Status::unimplemented("not called"))
+    }
+
     type WatchCasesStream = ItemStream<WatchCasesResponse>;
 
     async fn apply_case(&self, request: Request<ApplyCaseRequest>) -> Answer<ApplyCaseResponse> {
@@ -219,6 +226,13 @@ impl ExecutionService for Mock {
 
 #[tonic::async_trait]
 impl ReportService for Mock {
+    async fn list_failures(
+        &self,
+        _: Request<ListFailuresRequest>,
+    ) -> Result<Response<ListFailuresResponse>, Status> {
+        Err(Status::unimplemented("not called"))
+    }
+
     type WatchReportsStream = ItemStream<WatchReportsResponse>;
 
     async fn get_report(&self, request: Request<GetReportRequest>) -> Answer<GetReportResponse> {

@@ -12,6 +12,7 @@ fn report(number: i64, state: State) -> TestReport {
         _ => Some("Timed out waiting for signal sent (30.0)\ncame: \u{1b}[31mstored".to_owned()),
     };
     TestReport {
+        failure: None,
         case_name: "orders.checkout".into(),
         state: state.into(),
         test: Some(TestExecution {

@@ -7,7 +7,7 @@ use livecheck::{
     clock::{Clock, ManualClock},
     journal::{Journal, MemoryJournal},
     model::{Submission, TestExecution, Time},
-    node::{Node, NodeOptions, Opened, Reply, SubmitRequest},
+    node::{Node, NodeOptions, Opened, Reply},
 };
 use tokio::time::timeout;
 
@@ -85,12 +85,10 @@ impl Stepped {
             test_kwargs: serde_json::Map::new(),
             expires: None,
             labels: BTreeMap::new(),
-        };
-        let request = SubmitRequest {
-            submission,
+            traceparent: String::new(),
             always: true,
         };
-        self.node().submit(request).await.unwrap().unwrap()
+        self.node().submit(submission).await.unwrap().unwrap()
     }
 
     /// Ends its waits and its threads.

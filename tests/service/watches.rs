@@ -266,6 +266,8 @@ fn note(
             known.remove(&name);
             Some((name, None))
         }
+        watch_cases_response::Payload::Transition(_)
+        | watch_cases_response::Payload::Controlled(_) => None,
     }
 }
 

@@ -92,13 +92,31 @@ fn a_newer_schema_is_refused() {
     let disk = OnDisk::new();
     Connection::open(disk.path())
         .unwrap()
-        .pragma_update(None, "user_version", 2)
+        .pragma_update(None, "user_version", 3)
         .unwrap();
     assert_eq!(
         refused(&disk.path(), JOURNAL, 1),
-        "FILE was written by a newer version of LiveCheck (schema 2; this one knows up to 1); \
+        "FILE was written by a newer version of LiveCheck (schema 3; this one knows up to 2); \
          start that version"
     );
+}
+
+#[test]
+fn a_file_of_the_first_version_is_brought_up_to_date() {
+    let disk = OnDisk::new();
+    let change = CaseChange::Applied(case("a", 1));
+    let mut writer = disk.archive.writer().unwrap();
+    let entry = case_entry(1, change.clone());
+    writer.commit(&[entry], &[(0, 1)]).unwrap();
+    let db = Connection::open(disk.path()).unwrap();
+    db.execute_batch("ALTER TABLE case_changes DROP COLUMN kind; PRAGMA user_version = 1;")
+        .unwrap();
+    drop(db);
+    let archive = Archive::open(&disk.path(), JOURNAL, 1).unwrap();
+    let changes = archive.reader().unwrap().case_changes_after(&[(0, 0)], 9);
+    let changes = changes.unwrap().items;
+    assert_eq!(changes.len(), 1);
+    assert_eq!(changes[0].change, change);
 }
 
 #[test]

@@ -25,6 +25,7 @@ fn at(second: i64) -> Time {
 fn finished(partition: u32, n: u64, case: &str, state: State) -> Finished {
     let start = at(i64::try_from(n).unwrap());
     let test = TestExecution {
+        traceparent: String::new(),
         id: format!("id-{n}"),
         case_name: case.to_owned(),
         timestamp: start,
@@ -34,6 +35,8 @@ fn finished(partition: u32, n: u64, case: &str, state: State) -> Finished {
         labels: [("team".to_owned(), "a".to_owned())].into(),
     };
     let submission = Submission {
+        always: false,
+        traceparent: String::new(),
         case_name: case.to_owned(),
         id: test.id.clone(),
         test_args: test.test_args.clone(),
@@ -42,6 +45,7 @@ fn finished(partition: u32, n: u64, case: &str, state: State) -> Finished {
         labels: test.labels.clone(),
     };
     let report = TestReport {
+        failure: None,
         case_name: case.to_owned(),
         state,
         test: Some(test.clone()),
@@ -113,6 +117,14 @@ fn late(of: &Finished, position: Position, count: u64, kept: bool) -> Entry {
 
 fn case(name: &str, revision: u64) -> Case {
     Case {
+        max_consecutive_failures: None,
+        max_executions_per_second: None,
+        max_history: None,
+        max_live_executions: None,
+        probe: None,
+        state_transition_delay: None,
+        warn_stalled_after: None,
+        webhooks: Vec::new(),
         name: name.to_owned(),
         description: String::new(),
         labels: [].into(),

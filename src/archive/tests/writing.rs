@@ -112,6 +112,8 @@ proptest! {
         }
         if same.1 {
             one.submission = Submission {
+                always: false,
+                traceparent: String::new(),
                 case_name: one.view.test.case_name.clone(),
                 id: one.view.test.id.clone(),
                 test_args: one.view.test.test_args.clone(),

@@ -23,9 +23,13 @@ signals:
             "2:1: testExpire: no such field; did you mean `test_expires`?",
             "3:1: test-expires: no such field; did you mean `test_expires`?",
             "4:1: foo: no such field; known are name, description, labels, active, \
-             probability, test_expires, signals, contracts, revision",
+             probability, test_expires, signals, contracts, warn_stalled_after, probe, \
+             max_consecutive_failures, state_transition_delay, max_history, revision, \
+             max_executions_per_second, max_live_executions, webhooks",
             "5:1: \"a\\nb\": no such field; known are name, description, labels, active, \
-             probability, test_expires, signals, contracts, revision",
+             probability, test_expires, signals, contracts, warn_stalled_after, probe, \
+             max_consecutive_failures, state_transition_delay, max_history, revision, \
+             max_executions_per_second, max_live_executions, webhooks",
             "6:1: \"<<\": no such field; merge keys are not read; write the fields out",
             "8:5: signals[0].nmae: no such field; did you mean `name`?",
             "9:5: signals[0].timout: no such field; did you mean `timeout`?",

@@ -24,6 +24,7 @@ pub fn execution_to_pb(test: &TestExecution) -> v1::TestExecution {
         test_kwargs,
         expires,
         labels,
+        traceparent,
     } = test;
     v1::TestExecution {
         id: id.clone(),
@@ -33,6 +34,7 @@ pub fn execution_to_pb(test: &TestExecution) -> v1::TestExecution {
         test_kwargs: Some(object_to_pb(test_kwargs)),
         expires: Some(time_to_pb(*expires)),
         labels: labels.clone(),
+        traceparent: traceparent.clone(),
     }
 }
 
@@ -46,6 +48,7 @@ pub fn execution_from_pb(pb: v1::TestExecution, bad: &mut Violations) -> Option<
         test_kwargs,
         expires,
         labels,
+        traceparent,
     } = pb;
     let timestamp = required_time(timestamp, &mut bad.field("timestamp"));
     let test_args = list_from_pb(test_args, Limits::STORED, &mut bad.field("test_args"));
@@ -59,6 +62,7 @@ pub fn execution_from_pb(pb: v1::TestExecution, bad: &mut Violations) -> Option<
         test_kwargs: test_kwargs?,
         expires: expires?,
         labels,
+        traceparent,
     })
 }
 

@@ -36,7 +36,7 @@ fn required<T, U>(
 }
 
 /// Reads a field that may be left out; the outer `None` means that it is wrong.
-fn optional<T, U>(
+pub(crate) fn optional<T, U>(
     pb: Option<T>,
     bad: &mut Violations,
     read: impl Fn(T, &mut Violations) -> Option<U>,
@@ -49,7 +49,7 @@ fn optional<T, U>(
 
 /// Reads every element of a repeated field, so that all that is wrong is found;
 /// `None` if any could not be read.
-fn each<T, U>(
+pub(crate) fn each<T, U>(
     field: &str,
     pb: Vec<T>,
     bad: &mut Violations,

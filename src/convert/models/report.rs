@@ -6,6 +6,7 @@ use super::{execution_from_pb, execution_to_pb, optional, state_from_pb, state_t
 use crate::{
     convert::{
         Violations,
+        status::{failure_from_pb, failure_to_pb},
         time::{duration_from_pb, duration_to_pb, required_time, time_to_pb},
     },
     model::TestReport,
@@ -23,6 +24,7 @@ pub fn report_to_pb(report: &TestReport) -> v1::TestReport {
         error,
         traceback,
         concluded_at,
+        failure,
     } = report;
     v1::TestReport {
         case_name: case_name.clone(),
@@ -36,6 +38,7 @@ pub fn report_to_pb(report: &TestReport) -> v1::TestReport {
         error: error.clone(),
         traceback: traceback.clone(),
         concluded_at: Some(time_to_pb(*concluded_at)),
+        failure: failure.as_ref().map(failure_to_pb),
     }
 }
 
@@ -50,6 +53,7 @@ pub fn report_from_pb(pb: v1::TestReport, bad: &mut Violations) -> Option<TestRe
         error,
         traceback,
         concluded_at,
+        failure,
     } = pb;
     let state = state_from_pb(state, &mut bad.field("state"));
     let test = optional(test, &mut bad.field("test"), execution_from_pb);
@@ -75,5 +79,6 @@ pub fn report_from_pb(pb: v1::TestReport, bad: &mut Violations) -> Option<TestRe
         error,
         traceback,
         concluded_at: concluded_at?,
+        failure: failure.map(failure_from_pb),
     })
 }

@@ -49,6 +49,7 @@ fn at(seconds: i64) -> Time {
 
 fn view(value: Json) -> ExecutionView {
     let test = crate::model::TestExecution {
+        traceparent: String::new(),
         id: "0f1c9e2a-7b63-4f4e-9d0a-2b6f5e3c1a77".into(),
         case_name: "a.orders".into(),
         timestamp: at(1_780_000_000),

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::{
-    convert::{Violations, time::duration_from_pb},
+    convert::{Violations, models::optional, probe::probe_from_stored, time::duration_from_pb},
     model::{Case, Contract, Signal},
     pb::v1,
 };
@@ -20,9 +20,21 @@ pub fn case_from_stored(pb: v1::Case, bad: &mut Violations) -> Option<Case> {
         test_expires,
         signals,
         contracts,
+        warn_stalled_after,
+        probe,
+        max_consecutive_failures,
+        state_transition_delay,
+        max_history,
         revision,
+        max_executions_per_second,
+        max_live_executions,
+        webhooks,
     } = pb;
-    let test_expires = duration(test_expires, &mut bad.field("test_expires"));
+    let mut duration = |pb, field: &str| duration(pb, &mut bad.field(field));
+    let warn_stalled_after = duration(warn_stalled_after, "warn_stalled_after");
+    let state_transition_delay = duration(state_transition_delay, "state_transition_delay");
+    let test_expires = duration(test_expires, "test_expires");
+    let probe = optional(probe, &mut bad.field("probe"), probe_from_stored);
     let signals = signals
         .into_iter()
         .enumerate()
@@ -37,6 +49,14 @@ pub fn case_from_stored(pb: v1::Case, bad: &mut Violations) -> Option<Case> {
         test_expires: test_expires?,
         signals: signals?,
         contracts: contracts.into_iter().map(contract_from_stored).collect(),
+        warn_stalled_after: warn_stalled_after?,
+        probe: probe?,
+        max_consecutive_failures,
+        state_transition_delay: state_transition_delay?,
+        max_history,
+        max_executions_per_second,
+        max_live_executions,
+        webhooks,
         revision,
     })
 }

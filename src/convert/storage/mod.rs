@@ -4,6 +4,7 @@
 //! by later ones, whatever the limits of that day.
 
 mod case;
+mod health;
 mod signalled;
 
 use std::sync::Arc;
@@ -73,6 +74,16 @@ fn event_to_pb(event: &Event) -> pb::Event {
             reason: reason.clone(),
         }),
         Event::Concluded(concluded) => Kind::Concluded(concluded_to_pb(concluded)),
+        Event::CaseControlled(change) => Kind::CaseControlled(health::controlled_to_pb(change)),
+        Event::Counted { case_name, counts } => {
+            Kind::Counted(health::counted_to_pb(case_name, counts))
+        }
+        Event::Probed(probed) => Kind::Probed(health::probed_to_pb(probed)),
+        Event::Transitioned(transitioned) => {
+            Kind::Transitioned(health::transitioned_to_pb(transitioned))
+        }
+        Event::Delivered(delivered) => Kind::Delivered(health::delivered_to_pb(delivered)),
+        Event::Redelivered(redelivery) => Kind::Redelivered(health::redelivered_to_pb(redelivery)),
     };
     pb::Event { kind: Some(kind) }
 }
@@ -118,6 +129,12 @@ fn event_from_pb(kind: Kind, bad: &mut Violations) -> Option<Event> {
         Kind::Concluded(concluded) => {
             Event::Concluded(Arc::new(concluded_from_pb(concluded, bad)?))
         }
+        Kind::CaseControlled(controlled) => health::controlled_from_pb(controlled, bad)?,
+        Kind::Counted(counted) => health::counted_from_pb(counted),
+        Kind::Probed(probed) => health::probed_from_pb(probed, bad)?,
+        Kind::Transitioned(transitioned) => health::transitioned_from_pb(transitioned, bad)?,
+        Kind::Delivered(delivered) => health::delivered_from_pb(delivered),
+        Kind::Redelivered(redelivered) => health::redelivered_from_pb(redelivered),
     })
 }
 
@@ -130,6 +147,8 @@ pub fn submission_to_pb(submission: &Submission) -> pb::Submitted {
         test_kwargs,
         expires,
         labels,
+        traceparent,
+        always,
     } = submission;
     pb::Submitted {
         case_name: case_name.clone(),
@@ -138,6 +157,8 @@ pub fn submission_to_pb(submission: &Submission) -> pb::Submitted {
         test_kwargs: Some(object_to_pb(test_kwargs)),
         expires_micros: expires.map(|time| time.timestamp_micros()),
         labels: labels.clone(),
+        traceparent: traceparent.clone(),
+        always: *always,
     }
 }
 
@@ -150,6 +171,8 @@ pub fn submission_from_pb(pb: pb::Submitted, bad: &mut Violations) -> Option<Sub
         test_kwargs,
         expires_micros,
         labels,
+        traceparent,
+        always,
     } = pb;
     let test_args = list_from_pb(test_args, Limits::STORED, &mut bad.field("test_args"));
     let test_kwargs = object_from_pb(test_kwargs, Limits::STORED, &mut bad.field("test_kwargs"));
@@ -164,6 +187,8 @@ pub fn submission_from_pb(pb: pb::Submitted, bad: &mut Violations) -> Option<Sub
         test_kwargs: test_kwargs?,
         expires: expires?,
         labels,
+        traceparent,
+        always,
     })
 }
 
@@ -189,11 +214,13 @@ fn concluded_to_pb(concluded: &Concluded) -> pb::Concluded {
         execution,
         decided_by,
         report,
+        webhooks,
     } = concluded;
     pb::Concluded {
         execution: *execution,
         decided_by: *decided_by,
         report: Some(report_to_pb(report)),
+        webhooks: webhooks.clone(),
     }
 }
 
@@ -202,12 +229,14 @@ fn concluded_from_pb(pb: pb::Concluded, bad: &mut Violations) -> Option<Conclude
         execution,
         decided_by,
         report,
+        webhooks,
     } = pb;
     let report = given(report, &mut bad.field("report"))?;
     Some(Concluded {
         execution,
         decided_by,
         report: report_from_pb(report, &mut bad.field("report"))?,
+        webhooks,
     })
 }
 

@@ -89,6 +89,7 @@ fn the_deepest_values_survive() {
     };
     let time = DateTime::from_timestamp_micros(1).unwrap();
     let test = TestExecution {
+        traceparent: String::new(),
         id: "i".into(),
         case_name: "c".into(),
         timestamp: time,
@@ -108,6 +109,8 @@ fn the_deepest_values_survive() {
             signal_id: String::new(),
         }),
         Event::Submitted(Submission {
+            always: false,
+            traceparent: String::new(),
             case_name: "c".into(),
             id: "i".into(),
             test_args: vec![],
@@ -116,9 +119,11 @@ fn the_deepest_values_survive() {
             labels: [].into(),
         }),
         Event::Concluded(Arc::new(Concluded {
+            webhooks: Vec::new(),
             execution: 1,
             decided_by: 2,
             report: TestReport {
+                failure: None,
                 case_name: "c".into(),
                 state: State::Pass,
                 test: Some(test),

@@ -133,6 +133,7 @@ impl Inner {
             return;
         };
         let report = TestReport {
+            failure: None,
             case_name: test.case_name.clone(),
             state,
             runtime: Some(Duration::from_millis(12)),
@@ -185,6 +186,13 @@ fn start_time() -> Time {
 
 #[tonic::async_trait]
 impl CaseService for Shared {
+    async fn control_case(
+        &self,
+        _: Request<ControlCaseRequest>,
+    ) -> Result<Response<ControlCaseResponse>, Status> {
+        not_called()
+    }
+
     async fn apply_case(
         &self,
         request: Request<ApplyCaseRequest>,
@@ -248,6 +256,7 @@ impl ExecutionService for Shared {
         let mut bad = Violations::new();
         let test_kwargs = object_from_pb(request.test_kwargs, Limits::ARGS, &mut bad);
         let test = TestExecution {
+            traceparent: String::new(),
             id: request.id,
             case_name: request.case_name,
             timestamp: start_time(),
@@ -366,6 +375,13 @@ impl ReportService for Shared {
         &self,
         _: Request<ListReportsRequest>,
     ) -> Result<Response<ListReportsResponse>, Status> {
+        not_called()
+    }
+
+    async fn list_failures(
+        &self,
+        _: Request<ListFailuresRequest>,
+    ) -> Result<Response<ListFailuresResponse>, Status> {
         not_called()
     }
 

@@ -48,7 +48,15 @@ fn check_empty(engine: &Engine) {
         .filter_map(|(line, _)| Some(line.trim().split_once(':')?.0.to_owned()))
         .collect();
     assert_eq!(engine.lines().count(), fresh.lines().count(), "{engine}");
-    let moving = ["absent_until", "heartbeat", "next_turn", "position", "time"];
+    let moving = [
+        "absences",
+        "absent_from",
+        "absent_until",
+        "heartbeat",
+        "next_turn",
+        "position",
+        "time",
+    ];
     let unexpected = differing
         .iter()
         .filter(|name| !moving.contains(&name.as_str()));
@@ -58,6 +66,7 @@ fn check_empty(engine: &Engine) {
 /// A report that another version may have recorded.
 fn foreign(concluded_at: Time) -> TestReport {
     TestReport {
+        failure: None,
         case_name: "c".to_owned(),
         state: State::Error,
         test: None,
@@ -114,6 +123,7 @@ proptest! {
                     continue;
                 };
                 let verdict = Concluded {
+                    webhooks: Vec::new(),
                     execution: *execution,
                     decided_by: (decided_by % journal.len()) as Position + 1,
                     report: foreign(at(millis * 1_000)),

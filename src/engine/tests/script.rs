@@ -26,7 +26,7 @@
 //! `ACCEPTED`, `cancelled`, `deleted` or nothing.
 
 use crate::{
-    engine::{Answer, ApplyOutcome, Effect, SignalAnswer, SubmitAnswer},
+    engine::{Answer, ApplyOutcome, Effect, SignalAnswer, SubmitAnswer, health::LeftOut},
     model::{
         Event, ExecutionView, Json, ReceivedSignal, SignalEvent, SignalOutcome, Signalled, Time,
     },
@@ -232,7 +232,17 @@ impl Run {
                 } => {
                     lines.push(format!("{id} had {total} late signals"));
                 }
-                Effect::Late { .. } | Effect::Finished(_) | Effect::Case(_) => {}
+                Effect::Announce(transitioned) => {
+                    let transition = &transitioned.transition;
+                    let (kind, when) = (transition.kind, seconds(transition.at));
+                    let muted = if transition.muted { ", muted" } else { "" };
+                    let (state, reason) = (transition.state, &transition.reason);
+                    lines.push(format!("{kind:?} {state} at {when}{muted}: {reason}"));
+                }
+                Effect::Late { .. }
+                | Effect::Finished(_)
+                | Effect::Case(_)
+                | Effect::Notifications => {}
             }
         }
         if matches!(outcome.answer, Answer::Signalled(SignalAnswer::Taken(..))) {
@@ -251,6 +261,8 @@ impl Run {
                 SubmitAnswer::Execution(_) => "the same",
                 SubmitAnswer::Concluded => "concluded",
                 SubmitAnswer::Exists => "exists",
+                SubmitAnswer::LeftOut(LeftOut::OverRate) => "over the rate",
+                SubmitAnswer::LeftOut(LeftOut::OverLive) => "over the live ones",
                 SubmitAnswer::NoSuchCase => "no such case",
             }
             .to_owned(),
@@ -271,6 +283,9 @@ impl Run {
             }
             Answer::CaseDeleted(true) => "deleted".to_owned(),
             Answer::CaseDeleted(false) => "unknown".to_owned(),
+            Answer::Controlled(true) => "controlled".to_owned(),
+            Answer::Controlled(false) => "unknown".to_owned(),
+            Answer::Redelivered(queued) => format!("queued {queued:?}"),
         })
     }
 

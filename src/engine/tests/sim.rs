@@ -10,7 +10,7 @@ use crate::{
     contract,
     convert::{case::case_from_pb, json::from_json},
     engine::{Answer, Effect, Engine, Finished, Recorded, execution::later},
-    model::{Case, Concluded, Event, Json, Position, Record, Submission, Time},
+    model::{Case, Concluded, Event, Json, Position, Record, Submission, Time, Transitioned},
 };
 
 /// Time 0 of every test.
@@ -33,6 +33,8 @@ pub fn case(yaml: &str) -> Case {
 /// A submission without arguments.
 pub fn submission(case_name: &str, id: &str) -> Submission {
     Submission {
+        always: false,
+        traceparent: String::new(),
         case_name: case_name.to_owned(),
         id: id.to_owned(),
         test_args: Vec::new(),
@@ -91,6 +93,8 @@ pub struct World {
     pub outcomes: Vec<Outcome>,
     /// What is decided and not recorded, in the order of the decisions.
     pub unrecorded: Vec<Arc<Concluded>>,
+    /// Changes of the health of cases that are not recorded.
+    pub unannounced: Vec<Arc<Transitioned>>,
     /// Positions of the executions that were started.
     pub started: Vec<Position>,
     pub finished: BTreeMap<Position, Arc<Finished>>,
@@ -124,6 +128,7 @@ impl World {
         for effect in &outcome.effects {
             match effect {
                 Effect::Append(verdict) => self.unrecorded.push(Arc::clone(verdict)),
+                Effect::Announce(one) => self.unannounced.push(Arc::clone(one)),
                 Effect::Finished(finished) => {
                     let before = self
                         .finished
@@ -151,6 +156,9 @@ impl World {
         for verdict in std::mem::take(&mut self.unrecorded) {
             self.fold(time, Event::Concluded(verdict));
         }
+        for transitioned in std::mem::take(&mut self.unannounced) {
+            self.fold(time, Event::Transitioned(transitioned));
+        }
     }
 
     /// Restarts from the journal alone, as a node does that has no snapshot.
@@ -158,9 +166,11 @@ impl World {
         let recorded = noted(&self.journal);
         let mut engine = Engine::default();
         self.unrecorded.clear();
+        self.unannounced.clear();
         for record in &self.journal {
             let outcome = fold(&mut engine, record.clone(), &recorded);
             self.unrecorded.extend(appended(&outcome));
+            self.unannounced.extend(announced(&outcome));
         }
         self.engine = engine;
         self.open();
@@ -170,6 +180,7 @@ impl World {
     pub fn restart_from_snapshot(&mut self) {
         self.engine = Engine::restore(&self.engine.snapshot()).expect("a snapshot");
         self.unrecorded = self.engine.pending();
+        self.unannounced = self.engine.pending_transitions();
         self.open();
     }
 
@@ -239,15 +250,40 @@ impl World {
             .collect();
         pending.sort_by_key(|verdict| (verdict.decided_by, verdict.execution));
         assert_eq!(engine.pending(), pending, "pending at {cut}");
+        let told = outcomes.iter().flat_map(announced);
+        let is_recorded =
+            |one: &Transitioned| recorded.holds_transition(one.case_created, one.transition.number);
+        let mut unannounced: Vec<_> = told.filter(|one| !is_recorded(one)).collect();
+        // Those of a case that is no more are not told.
+        unannounced.retain(|one| {
+            let health = engine.cases.get(&one.transition.case_name);
+            health.is_some_and(|state| {
+                let health = state.health.as_ref();
+                health.is_some_and(|health| health.created == one.case_created)
+            })
+        });
+        unannounced.sort_by(|a, b| {
+            let place = |one: &Transitioned| {
+                let transition = &one.transition;
+                (transition.case_name.clone(), transition.number)
+            };
+            place(a).cmp(&place(b))
+        });
+        let pending = engine.pending_transitions();
+        assert_eq!(pending, unannounced, "unannounced at {cut}");
     }
 
     /// A replay gives what the first fold gave, and asks only for verdicts that
     /// are not recorded.
     fn compare(&self, index: usize, outcome: Outcome, recorded: &Recorded) {
         let mut expected = self.outcomes[index].clone();
-        expected.effects.retain(
-            |effect| !matches!(effect, Effect::Append(one) if recorded.holds(one.execution)),
-        );
+        expected.effects.retain(|effect| match effect {
+            Effect::Append(one) => !recorded.holds(one.execution),
+            Effect::Announce(one) => {
+                !recorded.holds_transition(one.case_created, one.transition.number)
+            }
+            _ => true,
+        });
         assert_eq!(outcome, expected, "record {}", index + 1);
     }
 }
@@ -268,6 +304,14 @@ pub fn check_restored(engine: &Engine) {
 fn appended(outcome: &Outcome) -> impl Iterator<Item = Arc<Concluded>> {
     outcome.effects.iter().filter_map(|effect| match effect {
         Effect::Append(verdict) => Some(Arc::clone(verdict)),
+        _ => None,
+    })
+}
+
+/// The changes of the health of cases that a record asks to be appended.
+fn announced(outcome: &Outcome) -> impl Iterator<Item = Arc<Transitioned>> {
+    outcome.effects.iter().filter_map(|effect| match effect {
+        Effect::Announce(one) => Some(Arc::clone(one)),
         _ => None,
     })
 }

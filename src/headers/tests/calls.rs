@@ -19,8 +19,9 @@ use crate::{
     clock::ManualClock,
     headers::*,
     pb::v1::{
-        GetReportRequest, GetReportResponse, ListReportsRequest, ListReportsResponse, TestReport,
-        WatchReportsRequest, WatchReportsResponse,
+        GetReportRequest, GetReportResponse, ListFailuresRequest, ListFailuresResponse,
+        ListReportsRequest, ListReportsResponse, TestReport, WatchReportsRequest,
+        WatchReportsResponse,
         report_service_client::ReportServiceClient,
         report_service_server::{ReportService, ReportServiceServer},
     },
@@ -141,6 +142,13 @@ struct Service {
 
 #[tonic::async_trait]
 impl ReportService for Service {
+    async fn list_failures(
+        &self,
+        _: Request<ListFailuresRequest>,
+    ) -> Result<Response<ListFailuresResponse>, Status> {
+        Err(Status::unimplemented("not called"))
+    }
+
     async fn get_report(
         &self,
         request: Request<GetReportRequest>,

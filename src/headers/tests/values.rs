@@ -205,6 +205,7 @@ fn only_what_fits_becomes_a_test() {
         ),
     ] {
         let execution = TestExecution {
+            traceparent: String::new(),
             id,
             case_name,
             timestamp,

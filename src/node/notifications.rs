@@ -1,0 +1,171 @@
+//! What webhooks are to be told: what is next, what was given up, and what
+//! became of it.
+
+use std::sync::Arc;
+
+use crate::{
+    engine::{
+        Answer,
+        health::{DeadNotification, Notification},
+    },
+    journal::Admission,
+    model::{Delivered, Event, Redelivery, Webhook},
+    pb::storage as pb,
+};
+
+use super::{Node, NodeError, Reply, token};
+
+/// Where a notification stands.
+#[derive(Clone, Debug)]
+pub enum Notified {
+    /// It waits.
+    Pending(Arc<Notification>),
+    /// It was given up.
+    Dead(DeadNotification),
+}
+
+impl Notified {
+    /// What it is.
+    pub fn notification(&self) -> &Arc<Notification> {
+        match self {
+            Notified::Pending(notification) => notification,
+            Notified::Dead(dead) => &dead.notification,
+        }
+    }
+}
+
+/// Which notifications to list.
+#[derive(Clone, Debug, Default)]
+pub struct NotificationFilter {
+    /// Only of this case.
+    pub case_name: Option<String>,
+    /// Only for this webhook.
+    pub webhook: Option<String>,
+    /// Only those that wait.
+    pub pending: bool,
+    /// Only those that were given up.
+    pub dead: bool,
+}
+
+impl Node {
+    /// The webhooks of the server.
+    pub fn webhooks(&self) -> &[Webhook] {
+        &self.options().webhooks
+    }
+
+    /// Id of a notification: where the event of which it tells is in the journal.
+    pub fn notification_id(&self, case_name: &str, notification: &Notification) -> String {
+        let partition = self.partition_number(case_name);
+        format!("{partition}-{}", notification.position)
+    }
+
+    /// What each webhook is to be told next of each case: the name of the case
+    /// and the notification.
+    pub fn next_notifications(&self) -> Vec<(String, Arc<Notification>)> {
+        let mut next = Vec::new();
+        for partition in self.partitions() {
+            let state = partition.lock();
+            for (case, health) in state.engine.healths() {
+                let of_case = health.notifications().next();
+                next.extend(of_case.map(|one| (case.name.clone(), Arc::clone(one))));
+            }
+        }
+        next
+    }
+
+    /// Resolves when what webhooks are to be told may have changed since the last
+    /// call.
+    pub async fn notifications_changed(&self) {
+        self.0.notified.notified().await;
+    }
+
+    /// Takes note that a webhook was told, or that this was given up. It is tried
+    /// again after a restart if this cannot be stored.
+    pub fn delivered(&self, delivered: Delivered) {
+        let number = self.partition_number(&delivered.case_name);
+        let event = Event::Delivered(delivered);
+        self.journal()
+            .append(number, Admission::Always, vec![(event, Reply::Nobody)]);
+    }
+
+    /// A page of notifications by case and in their order, each with the name of
+    /// its case, and the token of the next page.
+    pub fn list_notifications(
+        &self,
+        filter: &NotificationFilter,
+        page_size: usize,
+        page_token: &str,
+    ) -> Result<(Vec<(String, Notified)>, String), NodeError> {
+        let request = token::request_checksum(&("notifications", filter));
+        let after = token::read_page_token(page_token, request)?;
+        let mut found = Vec::new();
+        for partition in self.partitions() {
+            let state = partition.lock();
+            for (case, health) in state.engine.healths() {
+                if filter
+                    .case_name
+                    .as_ref()
+                    .is_some_and(|name| *name != case.name)
+                {
+                    continue;
+                }
+                let all = health.notifications();
+                let pending = all.pending().cloned().map(Notified::Pending);
+                let dead = all.dead().cloned().map(Notified::Dead);
+                let pending = pending.filter(|_| filter.pending || !filter.dead);
+                let dead = dead.filter(|_| filter.dead || !filter.pending);
+                let wanted = |one: &Notified| {
+                    let webhook = filter.webhook.as_ref();
+                    webhook.is_none_or(|name| *name == one.notification().webhook)
+                };
+                let both = pending.chain(dead).filter(wanted);
+                found.extend(both.map(|one| (case.name.clone(), one)));
+            }
+        }
+        let place = |(case, one): &(String, Notified)| {
+            let notification = one.notification();
+            (
+                case.clone(),
+                notification.position,
+                notification.webhook.clone(),
+            )
+        };
+        found.sort_by_cached_key(place);
+        if let Some(after) = after {
+            // A name of a webhook has no line feed, and that of a case neither.
+            let (case, webhook) = after.name.split_once('\n').unwrap_or((&after.name, ""));
+            let after = (case.to_owned(), after.position, webhook.to_owned());
+            found.retain(|one| place(one) > after);
+        }
+        let more = found.len() > page_size;
+        found.truncate(page_size);
+        let next = match found.last().filter(|_| more) {
+            Some(last) => {
+                let (case, position, webhook) = place(last);
+                token::page_token(&pb::PageToken {
+                    request,
+                    position,
+                    name: format!("{case}\n{webhook}"),
+                    ..pb::PageToken::default()
+                })
+            }
+            None => String::new(),
+        };
+        Ok((found, next))
+    }
+
+    /// Queues again what was given up; how much that was.
+    pub async fn retry_notifications(&self, wanted: Redelivery) -> Result<usize, NodeError> {
+        let name = wanted.case_name.clone();
+        self.case(&name)?;
+        match self
+            .append(&name, Event::Redelivered(wanted))
+            .answer()
+            .await?
+        {
+            Answer::Redelivered(Some(queued)) => Ok(queued),
+            Answer::Redelivered(None) => Err(NodeError::CaseNotFound(name)),
+            other => Err(super::unexpected(&other)),
+        }
+    }
+}
