@@ -166,7 +166,8 @@ pub fn decode_change(
 ) -> Result<CaseChange, ArchiveError> {
     Ok(match (kind, blob) {
         (DECLARED, Some(case)) => {
-            CaseChange::Applied(whole(key, unseal(key, case)?, case_from_stored)?)
+            let case = whole(key, unseal(key, case)?, case_from_stored)?;
+            CaseChange::Applied(Arc::new(case))
         }
         (DECLARED, None) => CaseChange::Deleted(name),
         (TRANSITIONED, Some(transition)) => {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::model::{
-    CaseChange, ControlChange, Counts, Delivered, ProbeResult, Redelivery, SignalOutcome,
+    CaseChange, ControlChange, Counts, Delivered, ProbeResult, Redelivery, SignalOutcome, Time,
     Transitioned,
 };
 
@@ -52,10 +52,12 @@ impl Engine {
     }
 
     /// Lets stalls, the ends of mutes and of flapping fall due, the earliest
-    /// first.
-    pub(super) fn pass_health(&mut self, step: &mut Step<'_>) {
+    /// first. What was due `before`, when the last record was folded, is so since
+    /// that record changed the case.
+    pub(super) fn pass_health(&mut self, before: Time, step: &mut Step<'_>) {
         while let Some((due, name)) = self.cases.next_due(step.now, self.absent_until) {
-            self.with_health(&name, step, |health, sight| health.pass_due(due, sight));
+            let at = due.max(before);
+            self.with_health(&name, step, |health, sight| health.pass_due(at, sight));
         }
     }
 

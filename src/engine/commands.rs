@@ -6,17 +6,18 @@ use crate::{
     contract::Budget,
     convert::value::MAX_KEY_BYTES,
     model::{
-        Case, CaseChange, Json, MAX_TEST_EXPIRES, Position, ReceivedSignal, SignalOutcome,
-        Signalled, State, Submission, TestExecution,
+        Json, MAX_TEST_EXPIRES, Position, ReceivedSignal, SignalOutcome, Signalled, State,
+        Submission, TestExecution,
     },
     plan::Plan,
 };
 
 use super::{
-    Answer, ApplyOutcome, Effect, Engine, SignalAnswer, Step, SubmitAnswer,
+    Answer, Effect, Engine, SignalAnswer, Step, SubmitAnswer,
     cases::{CaseState, Current},
+    decision::{Blame, Decision},
     early::EarlySignal,
-    execution::{self, Blame, Circumstances, Decision, Execution, later},
+    execution::{self, Circumstances, Execution, later},
     health::Health,
     identity::{Identity, SubmissionDigest, key_text},
     limits,
@@ -25,58 +26,6 @@ use super::{
 };
 
 impl Engine {
-    pub(super) fn case_applied(&mut self, declared: &Case, step: &mut Step<'_>) -> Answer {
-        let before = self
-            .cases
-            .get(&declared.name)
-            .and_then(|state| state.current.as_ref());
-        let revision = before.map_or(0, |current| current.case.revision);
-        let mut case = declared.clone();
-        case.revision = revision;
-        let outcome = match before {
-            None => ApplyOutcome::Created,
-            Some(current) if *current.case == case => {
-                return Answer::CaseApplied(Arc::clone(&current.case), ApplyOutcome::Unchanged);
-            }
-            Some(_) => ApplyOutcome::Updated,
-        };
-        case.revision = revision.saturating_add(1);
-        let case = Arc::new(case);
-        let current = Current::new(Arc::clone(&case), step.position);
-        let known = self.cases.get(&case.name);
-        let was_active = known.is_some_and(CaseState::is_active);
-        let health = known.and_then(|state| state.health.clone());
-        let health = health.unwrap_or_else(|| {
-            let (position, now) = (step.position, step.now);
-            Arc::new(Health::new(&case.name, position, now, self.absences))
-        });
-        self.cases.replace(&case.name, current, health);
-        self.with_health(&case.name, step, |health, sight| {
-            health.redeclared(was_active, sight);
-        });
-        step.effects
-            .push(Effect::Case(CaseChange::Applied(Case::clone(&case))));
-        Answer::CaseApplied(case, outcome)
-    }
-
-    pub(super) fn case_deleted(&mut self, name: &str, step: &mut Step<'_>) -> Answer {
-        let Some(state) = self.cases.get(name).filter(|s| s.current.is_some()) else {
-            return Answer::CaseDeleted(false);
-        };
-        let mut positions: Vec<Position> = state.executions.values().copied().collect();
-        positions.sort_unstable();
-        self.cases.remove(name);
-        for position in positions {
-            self.skip(position, &Skipped::CaseDeleted, step);
-        }
-        for dropped in self.early.claim_case(name) {
-            step.effects.push(orphan(dropped));
-        }
-        step.effects
-            .push(Effect::Case(CaseChange::Deleted(name.to_owned())));
-        Answer::CaseDeleted(true)
-    }
-
     pub(super) fn cancelled(
         &mut self,
         case_name: &str,
@@ -422,7 +371,7 @@ impl Engine {
     }
 
     /// Ends an execution as SKIP, if it has no verdict yet.
-    fn skip(&mut self, position: Position, why: &Skipped<'_>, step: &mut Step<'_>) {
+    pub(super) fn skip(&mut self, position: Position, why: &Skipped<'_>, step: &mut Step<'_>) {
         let undecided = self
             .live
             .get(&position)

@@ -16,10 +16,11 @@ use crate::{
         Concluded, Json, Position, ReceivedSignal, SignalOutcome, Signalled, State, TestExecution,
         Time,
     },
-    plan::{CaseContract, ContractPlan, Plan, SignalPlan, Starts},
+    plan::{CaseContract, Plan, SignalPlan, Starts},
 };
 
 use super::{
+    decision::{Blame, Decision, skip_in_doubt, violation},
     identity::{Identity, SubmissionDigest},
     kept::base_bytes,
     limits,
@@ -37,34 +38,6 @@ pub(super) struct Circumstances<'a> {
     pub recorded: bool,
     /// What evaluating may cost yet.
     pub budget: &'a Budget,
-}
-
-/// A verdict and why.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Decision {
-    pub state: State,
-    pub at: Time,
-    pub error: Option<String>,
-    pub blame: Blame,
-}
-
-/// What brought a verdict about, without what differs from one execution to the
-/// next.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Blame {
-    /// The contract, by its id or else by its expression; empty if it is none.
-    pub contract: String,
-    /// The signal; empty if it is none.
-    pub signal: String,
-}
-
-impl Blame {
-    fn signal(name: &str) -> Blame {
-        Blame {
-            contract: String::new(),
-            signal: name.to_owned(),
-        }
-    }
 }
 
 /// Where one declared signal stands.
@@ -492,38 +465,4 @@ pub(super) fn late(signal: Signalled, at: Time, decided_at: Time) -> Arc<Receive
 
 fn seen_mut(seen: &mut Arc<ReceivedSignal>) -> &mut ReceivedSignal {
     Arc::make_mut(seen)
-}
-
-fn violation(
-    contract: &ContractPlan,
-    verdict: Verdict,
-    signal: Option<&str>,
-    at: Time,
-) -> Option<Decision> {
-    let (state, text) = match verdict {
-        Verdict::Held => return None,
-        Verdict::Broken(text) => (State::Fail, text),
-        Verdict::Failed(text) => (State::Error, text),
-    };
-    Some(Decision {
-        state,
-        at,
-        error: Some(texts::violation(contract, state, &text, signal)),
-        blame: Blame {
-            contract: match contract.id.as_str() {
-                "" => contract.program.source().to_owned(),
-                id => id.to_owned(),
-            },
-            signal: signal.unwrap_or_default().to_owned(),
-        },
-    })
-}
-
-fn skip_in_doubt(instead_of: State, error: &str, absent_until: Time, at: Time) -> Decision {
-    Decision {
-        state: State::Skip,
-        at,
-        error: Some(texts::in_doubt(instead_of, error, absent_until)),
-        blame: Blame::default(),
-    }
 }

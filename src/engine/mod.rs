@@ -13,6 +13,8 @@
 mod case_events;
 mod cases;
 mod commands;
+mod decision;
+mod declarations;
 mod early;
 mod execution;
 pub mod health;
@@ -49,8 +51,9 @@ use crate::{
 };
 
 use cases::Cases;
+use decision::Decision;
 use early::EarlySignals;
-use execution::{Circumstances, Decided, Decision, Execution};
+use execution::{Circumstances, Decided, Execution};
 use health::Subject;
 use remembered::{Concluded, Remembered};
 
@@ -135,7 +138,7 @@ impl Engine {
 
         let ticked = self.needs_ticks();
         self.notice_absence(before, step.now, ticked, &record.event);
-        self.pass_health(step);
+        self.pass_health(before, step);
         self.pass_deadlines(step);
         for dropped in self.early.expire(step.now) {
             step.effects.push(commands::orphan(dropped));

@@ -10,10 +10,7 @@ use crate::{
     plan::{ContractPlan, SignalPlan},
 };
 
-use super::{
-    execution::{Decision, Execution},
-    limits,
-};
+use super::{decision::Decision, execution::Execution, limits};
 
 /// Longest value shown in a traceback, in characters.
 const VALUE_CHARS: usize = 200;

@@ -5,7 +5,8 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use crate::model::{ExecutionView, Failure, ReceivedSignal, SignalProgress, TestReport};
 
 use super::{
-    execution::{Blame, Decision, Execution},
+    decision::{Blame, Decision},
+    execution::Execution,
     identity::fingerprint,
     texts,
 };

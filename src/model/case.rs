@@ -155,7 +155,7 @@ pub struct Contract {
 #[derive(Clone, Debug, PartialEq)]
 pub enum CaseChange {
     /// A case was created or replaced.
-    Applied(Case),
+    Applied(Arc<Case>),
     /// A case was deleted.
     Deleted(String),
     /// The health of a case changed.

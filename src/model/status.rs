@@ -278,7 +278,7 @@ impl Transition {
                 | TransitionKind::CauseChanged
                 | TransitionKind::Recovered
         );
-        !self.muted && !(self.flapping && swing)
+        !(self.muted || self.flapping && swing)
     }
 }
 

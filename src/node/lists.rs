@@ -1,9 +1,6 @@
 //! Lists of executions and reports, page by page, and the watch over cases.
 
-use std::{
-    collections::{HashMap, VecDeque},
-    sync::Arc,
-};
+use std::collections::{HashMap, VecDeque};
 
 use crate::{
     archive::{
@@ -311,7 +308,7 @@ impl CaseChanges {
                 && let Some(view) = self.now.pop_front()
             {
                 told.push(ToldChange {
-                    change: CaseChange::Applied(Arc::unwrap_or_clone(view.case)),
+                    change: CaseChange::Applied(view.case),
                     status: Some(view.status),
                     token: self.token(),
                 });

@@ -104,7 +104,7 @@ fn a_newer_schema_is_refused() {
 #[test]
 fn a_file_of_the_first_version_is_brought_up_to_date() {
     let disk = OnDisk::new();
-    let change = CaseChange::Applied(case("a", 1));
+    let change = CaseChange::Applied(case("a", 1).into());
     let mut writer = disk.archive.writer().unwrap();
     let entry = case_entry(1, change.clone());
     writer.commit(&[entry], &[(0, 1)]).unwrap();

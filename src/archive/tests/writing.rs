@@ -33,7 +33,10 @@ fn history() -> impl Strategy<Value = Vec<Entry>> {
             for ((partition, kind, which), n) in steps.into_iter().zip(1..) {
                 let position = 2 * n + 1;
                 match kind {
-                    0 => entries.push(case_entry(position, CaseChange::Applied(case("a", n)))),
+                    0 => entries.push(case_entry(
+                        position,
+                        CaseChange::Applied(case("a", n).into()),
+                    )),
                     1 if !done.is_empty() => {
                         let of = which.get(&done);
                         let count = counts.entry(of.view.test.id.clone()).or_default();
@@ -187,8 +190,8 @@ fn changes_of_cases_are_read_in_order() {
     let archive = Archive::in_memory(JOURNAL, 1).unwrap();
     let mut writer = archive.writer().unwrap();
     let changes = [
-        CaseChange::Applied(case("a", 1)),
-        CaseChange::Applied(case("a", 2)),
+        CaseChange::Applied(case("a", 1).into()),
+        CaseChange::Applied(case("a", 2).into()),
         CaseChange::Deleted("a".to_owned()),
     ];
     let entries: Vec<_> = (1..)
@@ -396,6 +399,6 @@ fn an_entry_weighs_what_its_values_weigh() {
 
     let mut described = case("a", 1);
     described.description = large;
-    let applied = case_entry(1, CaseChange::Applied(described));
+    let applied = case_entry(1, CaseChange::Applied(described.into()));
     assert!((100_000..110_000).contains(&applied.bytes()));
 }

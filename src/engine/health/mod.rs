@@ -308,14 +308,10 @@ impl Health {
         after.cloned().collect()
     }
 
-    /// Takes note that the next transition was recorded; whether this is it.
+    /// Takes note that a transition was recorded; whether it was not before.
     pub(super) fn confirm(&mut self, number: u64) -> bool {
-        let next = self.pending.front();
-        let confirmed = next.is_some_and(|next| next.number == number);
-        if confirmed {
-            self.pending.pop_front();
-        }
-        confirmed
+        let found = self.pending.iter().position(|one| one.number == number);
+        found.is_some_and(|found| self.pending.remove(found).is_some())
     }
 
     pub(super) fn notifications_mut(&mut self) -> &mut Notifications {

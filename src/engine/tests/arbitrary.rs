@@ -6,7 +6,10 @@ use std::sync::Arc;
 use chrono::Duration;
 use proptest::{collection::vec, option, prelude::*, sample::select};
 
-use crate::model::{Case, Event, Json, SignalEvent, Signalled, Submission, Time};
+use crate::model::{
+    Case, CaseControl, ControlChange, Counts, Delivered, Event, Json, ProbeResult, Redelivery,
+    SignalEvent, Signalled, Submission, Time,
+};
 
 use super::sim::{World, at, case, submission};
 
@@ -28,6 +31,8 @@ pub enum Action {
     Ticks(u64),
     /// One of the verdicts that are not recorded is, once or twice.
     Record { which: usize, twice: bool },
+    /// One of the changes of a case's health that are not recorded is.
+    Announce(usize),
     /// The process starts again.
     Restart { from_snapshot: bool },
 }
@@ -42,6 +47,14 @@ pub enum Fact {
     },
     Signal(Signalled),
     Cancel(&'static str, &'static str),
+    /// What is set, and whether all is cleared.
+    Control(&'static str, CaseControl, bool),
+    /// Whether the target answered.
+    Probe(&'static str, bool),
+    Count(&'static str, Counts),
+    /// Of which record, and whether that was given up.
+    Told(&'static str, u64, bool),
+    Retry(&'static str),
 }
 
 const CASES: [&str; 2] = ["c", "d"];
@@ -84,9 +97,22 @@ fn declaration() -> impl Strategy<Value = String> {
         Just("!(\"k\" in execution.kwargs) || execution.kwargs.k != 1.0"),
     ];
     let active = prop_oneof![6 => Just(""), 1 => Just("active: false, ")];
+    let health = prop_oneof![
+        3 => Just(""),
+        1 => Just("warn_stalled_after: 1.5s, state_transition_delay: 0.5s, "),
+        1 => Just("max_consecutive_failures: 1, state_transition_delay: 0s, max_history: 2, "),
+        1 => Just("max_executions_per_second: 1, max_live_executions: 2, "),
+        1 => Just("probe: {frequency: 1s, http: {url: 'http://h/'}}, "),
+    ];
     let expires = prop_oneof![Just("20s"), Just("2s"), Just("1.25s")];
-    (active, expires, vec(signal, 1..=3), vec(contract, 0..=2)).prop_map(
-        |(active, expires, signals, contracts)| {
+    (
+        health,
+        active,
+        expires,
+        vec(signal, 1..=3),
+        vec(contract, 0..=2),
+    )
+        .prop_map(|(health, active, expires, signals, contracts)| {
             let names = ["a", "b", "c"].into_iter().zip(signals);
             let signals: Vec<_> = names
                 .map(|(name, rest)| format!("{{name: {name}{rest}}}"))
@@ -96,12 +122,11 @@ fn declaration() -> impl Strategy<Value = String> {
                 .map(|expression| format!("{{expression: '{expression}'}}"))
                 .collect();
             format!(
-                "{active}test_expires: {expires}, signals: [{}], contracts: [{}]",
+                "{health}{active}test_expires: {expires}, signals: [{}], contracts: [{}]",
                 signals.join(", "),
                 contracts.join(", ")
             )
-        },
-    )
+        })
 }
 
 fn apply() -> impl Strategy<Value = Fact> {
@@ -145,6 +170,24 @@ fn signal() -> impl Strategy<Value = Fact> {
     )
 }
 
+fn control() -> impl Strategy<Value = Fact> {
+    let set = (
+        option::of(any::<bool>()),
+        option::of(0.0..=1.0),
+        option::of(0..40_u64),
+    );
+    (select(&CASES[..]), set, any::<bool>()).prop_map(
+        |(name, (active, probability, mute), clear)| {
+            let set = CaseControl {
+                active,
+                probability,
+                muted_until: mute.map(|quarters| at(quarters * QUARTER)),
+            };
+            Fact::Control(name, set, clear)
+        },
+    )
+}
+
 fn action() -> impl Strategy<Value = Action> {
     let cancel =
         (select(&CASES[..]), select(&IDS[..])).prop_map(|(name, id)| Fact::Cancel(name, id));
@@ -154,6 +197,15 @@ fn action() -> impl Strategy<Value = Action> {
         8 => submit(),
         24 => signal(),
         1 => cancel,
+        1 => control(),
+        2 => (select(&CASES[..]), any::<bool>()).prop_map(|(name, up)| Fact::Probe(name, up)),
+        1 => (select(&CASES[..]), 0..9_u64).prop_map(|(name, count)| {
+            let counts = Counts { not_sampled: count, ignored: 1, refused: 2 * count };
+            Fact::Count(name, counts)
+        }),
+        2 => (select(&CASES[..]), 1..60_u64, any::<bool>())
+            .prop_map(|(name, position, dead)| Fact::Told(name, position, dead)),
+        1 => select(&CASES[..]).prop_map(Fact::Retry),
     ];
     prop_oneof![
         24 => fact.prop_map(Action::Fact),
@@ -161,6 +213,7 @@ fn action() -> impl Strategy<Value = Action> {
         6 => (1..12_u64).prop_map(Action::Ticks),
         10 => (any::<usize>(), prop::bool::weighted(0.2))
             .prop_map(|(which, twice)| Action::Record { which, twice }),
+        6 => any::<usize>().prop_map(Action::Announce),
         1 => any::<bool>().prop_map(|from_snapshot| Action::Restart { from_snapshot }),
     ]
 }
@@ -217,6 +270,14 @@ pub fn happen(steps: &[Step]) -> World {
                     world.fold(at(grid), Event::Concluded(verdict));
                 }
             }
+            Action::Announce(which) => {
+                if !world.unannounced.is_empty() {
+                    let which = which % world.unannounced.len();
+                    let mut transitioned = world.unannounced.remove(which);
+                    Arc::make_mut(&mut transitioned).webhooks = vec!["w".to_owned()];
+                    world.fold(at(grid), Event::Transitioned(transitioned));
+                }
+            }
             Action::Restart {
                 from_snapshot: true,
             } => world.restart_from_snapshot(),
@@ -252,5 +313,34 @@ fn event(fact: &Fact, now: Time) -> Event {
             id: (*id).to_owned(),
             reason: String::new(),
         },
+        Fact::Control(name, set, clear) => Event::CaseControlled(ControlChange {
+            case_name: (*name).to_owned(),
+            set: *set,
+            clear_active: *clear,
+            clear_probability: *clear,
+            clear_mute: *clear,
+        }),
+        Fact::Probe(name, up) => Event::Probed(ProbeResult {
+            case_name: (*name).to_owned(),
+            due: now,
+            attempts: 2,
+            error: (!up).then(|| "down".to_owned()),
+        }),
+        Fact::Count(name, counts) => Event::Counted {
+            case_name: (*name).to_owned(),
+            counts: *counts,
+        },
+        Fact::Told(name, position, dead) => Event::Delivered(Delivered {
+            case_name: (*name).to_owned(),
+            webhook: "w".to_owned(),
+            position: *position,
+            attempts: 1,
+            error: dead.then(|| "refused".to_owned()),
+        }),
+        Fact::Retry(name) => Event::Redelivered(Redelivery {
+            case_name: (*name).to_owned(),
+            webhook: None,
+            position: None,
+        }),
     }
 }

@@ -5,14 +5,17 @@
 //! folded on from snapshots, and must give the same each time.
 
 mod arbitrary;
+mod health_script;
 mod script;
 mod sim;
 
 mod absence;
 mod clocks;
 mod contracts;
+mod day;
 mod early;
 mod ends;
+mod health;
 mod identity;
 mod interleaved;
 mod keys;

@@ -16,6 +16,7 @@
 //! 9    record                            … until here
 //! 9    -                                 nothing but the ticks up to here
 //!      report e1, traceback e1, signals e1, late e1, sizes
+//! 4    control active=false mute=9       and what else `health_script` has
 //! ```
 //!
 //! Between the lines ticks come as a node sends them, and verdicts are recorded
@@ -32,7 +33,10 @@ use crate::{
     },
 };
 
-use super::sim::{Outcome, World, at, case, deep, submission, zero};
+use super::{
+    health_script,
+    sim::{Outcome, World, at, case, deep, submission, zero},
+};
 
 const CASE: &str = "c";
 
@@ -64,8 +68,15 @@ pub fn check(what: &str, declared: &str, script: &str) {
             "{what}: wanted\n{wanted}\n\nand got\n{told}"
         );
         let length = run.world.journal.len();
-        run.world
-            .check_replays(&[1, length / 3, length / 2, length]);
+        let mut cuts = vec![1, length / 3, length / 2, length];
+        // And just before and after each change of the case's health.
+        for record in &run.world.journal {
+            if matches!(record.event, Event::Transitioned(_)) {
+                let position = record.position as usize;
+                cuts.extend([position - 1, position]);
+            }
+        }
+        run.world.check_replays(&cuts);
     });
 }
 
@@ -106,6 +117,7 @@ fn parse(script: &str) -> Vec<Line> {
             Some("signal") => Some("ACCEPTED"),
             Some("cancel") => Some("cancelled"),
             Some("delete") => Some("deleted"),
+            Some("control") => Some("controlled"),
             _ => None,
         };
         usual_only = expected.is_none();
@@ -119,7 +131,7 @@ fn parse(script: &str) -> Vec<Line> {
     lines
 }
 
-fn micros(seconds: &str) -> Option<u64> {
+pub fn micros(seconds: &str) -> Option<u64> {
     let seconds: f64 = seconds.parse().ok()?;
     Some((seconds * 1e6).round() as u64)
 }
@@ -324,7 +336,7 @@ impl Run {
                     state.map_or(0, |state| state.keys.len()),
                 )]
             }
-            _ => return None,
+            _ => return health_script::query(engine, CASE, verb),
         })
     }
 
@@ -408,7 +420,8 @@ fn event(verb: &str, rest: &str, time: Time) -> Event {
                 signal_id: signal_id.to_owned(),
             })
         }
-        other => panic!("no command: {other}"),
+        other => health_script::event(CASE, other, rest, time)
+            .unwrap_or_else(|| panic!("no command: {other}")),
     }
 }
 
@@ -444,6 +457,6 @@ fn kept(signal: &ReceivedSignal) -> String {
     text
 }
 
-fn seconds(time: Time) -> f64 {
+pub fn seconds(time: Time) -> f64 {
     (time - zero()).num_microseconds().expect("a near time") as f64 / 1e6
 }

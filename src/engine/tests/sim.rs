@@ -156,7 +156,11 @@ impl World {
         for verdict in std::mem::take(&mut self.unrecorded) {
             self.fold(time, Event::Concluded(verdict));
         }
-        for transitioned in std::mem::take(&mut self.unannounced) {
+        for mut transitioned in std::mem::take(&mut self.unannounced) {
+            // As a node does whose webhook w is told of every case.
+            if transitioned.transition.is_notified() {
+                Arc::make_mut(&mut transitioned).webhooks = vec!["w".to_owned()];
+            }
             self.fold(time, Event::Transitioned(transitioned));
         }
     }
