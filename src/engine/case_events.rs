@@ -9,7 +9,7 @@ use crate::model::{
 
 use super::{
     Answer, Effect, Engine, SignalAnswer, Step,
-    health::{Health, Sight, Subject},
+    health::{Health, Notifications, Sight, Subject},
 };
 
 impl Engine {
@@ -124,38 +124,47 @@ impl Engine {
             transition,
             webhooks,
         } = transitioned;
-        let (position, now) = (step.position, step.now);
-        let health = self.cases.health_mut(&transition.case_name);
+        let name = &transition.case_name;
+        let health = self.cases.health_mut(name);
         let Some(health) = health.filter(|health| health.created == *case_created) else {
             return Answer::Nothing;
         };
         if health.confirm(transition.number) {
-            let subject = Subject::Transition(Arc::clone(transition));
-            let notifications = health.notifications_mut();
-            notifications.queue(webhooks, position, now, &subject);
-            step.effects
-                .push(Effect::Case(CaseChange::Transitioned(Arc::clone(
-                    transition,
-                ))));
-            step.effects
-                .extend((!webhooks.is_empty()).then_some(Effect::Notifications));
+            if !webhooks.is_empty() {
+                let (at, now) = (step.position, step.now);
+                let subject = Subject::Transition(Arc::clone(transition));
+                self.change_notifications(name, step, |notifications| {
+                    notifications.queue(webhooks, at, now, &subject);
+                });
+            }
+            let change = CaseChange::Transitioned(Arc::clone(transition));
+            step.effects.push(Effect::Case(change));
         }
         Answer::Nothing
     }
 
+    /// Changes what webhooks are to be told of a case, if there is such a case.
+    pub(super) fn change_notifications<T>(
+        &mut self,
+        name: &str,
+        step: &mut Step<'_>,
+        change: impl FnOnce(&mut Notifications) -> T,
+    ) -> Option<T> {
+        let changed = self.cases.change_notifications(name, change);
+        step.effects
+            .extend(changed.is_some().then_some(Effect::Notifications));
+        changed
+    }
+
     pub(super) fn delivered(&mut self, delivered: &Delivered, step: &mut Step<'_>) -> Answer {
-        if let Some(health) = self.cases.health_mut(&delivered.case_name) {
-            health.notifications_mut().delivered(delivered);
-            step.effects.push(Effect::Notifications);
-        }
+        self.change_notifications(&delivered.case_name, step, |notifications| {
+            notifications.delivered(delivered);
+        });
         Answer::Nothing
     }
 
     pub(super) fn redelivered(&mut self, wanted: &Redelivery, step: &mut Step<'_>) -> Answer {
-        let health = self.cases.health_mut(&wanted.case_name);
-        let queued = health.map(|health| health.notifications_mut().retry(wanted));
-        step.effects
-            .extend(queued.is_some().then_some(Effect::Notifications));
-        Answer::Redelivered(queued)
+        let retry = |notifications: &mut Notifications| notifications.retry(wanted);
+        Answer::Redelivered(self.change_notifications(&wanted.case_name, step, retry))
     }
 }

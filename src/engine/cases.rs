@@ -14,7 +14,10 @@ use crate::{
     plan::Plan,
 };
 
-use super::{health::Health, remembered::Remembered};
+use super::{
+    health::{Health, Notifications},
+    remembered::Remembered,
+};
 
 /// A case as it now stands.
 #[derive(Clone, Debug)]
@@ -92,6 +95,8 @@ pub(super) struct Cases {
     /// When the health of a case changes by itself: not before that, but
     /// perhaps later.
     due: BTreeSet<(Time, String)>,
+    /// The cases of which webhooks are to be told something.
+    notifying: BTreeSet<String>,
 }
 
 impl Cases {
@@ -146,6 +151,7 @@ impl Cases {
         if state.is_empty() {
             self.by_name.remove(name);
         }
+        self.notifying.remove(name);
         if let Some(due) = health.and_then(|health| health.queued) {
             self.due.remove(&(due, name.to_owned()));
         }
@@ -162,6 +168,27 @@ impl Cases {
     pub(super) fn health_mut(&mut self, name: &str) -> Option<&mut Health> {
         let state = self.by_name.get_mut(name)?;
         state.health.as_mut().map(Arc::make_mut)
+    }
+
+    /// Changes what webhooks are to be told of a case that there is.
+    pub(super) fn change_notifications<T>(
+        &mut self,
+        name: &str,
+        change: impl FnOnce(&mut Notifications) -> T,
+    ) -> Option<T> {
+        let notifications = self.health_mut(name)?.notifications_mut();
+        let changed = change(notifications);
+        match notifications.are_waiting() {
+            true => self.notifying.insert(name.to_owned()),
+            false => self.notifying.remove(name),
+        };
+        Some(changed)
+    }
+
+    /// The health of the cases of which webhooks are to be told something.
+    pub(super) fn notifying(&self) -> impl Iterator<Item = (&Current, &Arc<Health>)> {
+        let states = self.notifying.iter().filter_map(|name| self.get(name));
+        states.filter_map(|state| Some((state.current.as_ref()?, state.health.as_ref()?)))
     }
 
     /// Changes the health of a case that there is.

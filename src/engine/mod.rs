@@ -367,17 +367,20 @@ impl Engine {
             report, webhooks, ..
         } = Arc::unwrap_or_clone(verdict);
         let case_name = execution.test.case_name.clone();
-        let (at, now) = (step.position, step.now);
+        let started = execution.test.timestamp;
         self.with_health(&case_name, step, |health, sight| {
-            health.verdict(&report, execution.test.timestamp, sight);
-            if !webhooks.is_empty() {
-                let subject = Subject::Report(Arc::new(report.clone()));
-                let notifications = health.notifications_mut();
-                notifications.queue(&webhooks, at, now, &subject);
-            }
+            health.verdict(&report, started, sight);
         });
-        step.effects
-            .extend((!webhooks.is_empty()).then_some(Effect::Notifications));
+        if !webhooks.is_empty() {
+            let subject = Subject::Report {
+                id: execution.test.id.clone(),
+                state: report.state,
+            };
+            let (at, now) = (step.position, step.now);
+            self.change_notifications(&case_name, step, |notifications| {
+                notifications.queue(&webhooks, at, now, &subject);
+            });
+        }
         step.effects.push(Effect::Finished(Box::new(Finished {
             execution: position,
             concluded: step.position,

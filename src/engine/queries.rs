@@ -2,14 +2,12 @@
 
 use std::{sync::Arc, time::Duration};
 
-use crate::model::{
-    Absences, Case, CaseStatus, ExecutionView, Json, Position, ReceivedSignal, Time,
-};
+use crate::model::{Absences, Case, ExecutionView, Json, Position, ReceivedSignal, Time};
 
 use super::{
     Engine,
     cases::CaseState,
-    health::{Health, Notifications},
+    health::Health,
     identity::{SubmissionDigest, key_text},
 };
 
@@ -57,9 +55,8 @@ impl Engine {
 
     /// Share of the requests of a case that are sampled.
     pub fn sampled_share(&self, name: &str) -> Option<f64> {
-        let state = self.cases.get(name)?;
-        let (current, health) = (state.current.as_ref()?, state.health.as_ref()?);
-        Some(health.sampled_share(&current.case))
+        let (case, health) = self.health(name)?;
+        Some(health.sampled_share(case))
     }
 
     /// Whether the executions of a case are judged.
@@ -67,10 +64,10 @@ impl Engine {
         self.cases.get(name).is_some_and(CaseState::is_active)
     }
 
-    /// The health of a case.
-    pub fn status(&self, name: &str) -> Option<CaseStatus> {
-        let health = self.cases.get(name)?.health.as_ref()?;
-        Some(health.status(self.absences()))
+    /// A case with its health.
+    pub fn health(&self, name: &str) -> Option<(&Arc<Case>, &Arc<Health>)> {
+        let state = self.cases.get(name)?;
+        Some((&state.current.as_ref()?.case, state.health.as_ref()?))
     }
 
     /// The health of every case, by name.
@@ -79,9 +76,10 @@ impl Engine {
         healths.map(|(current, health)| (&current.case, health))
     }
 
-    /// What webhooks are to be told of a case.
-    pub fn notifications(&self, name: &str) -> Option<&Notifications> {
-        Some(self.cases.get(name)?.health.as_ref()?.notifications())
+    /// The health of the cases of which webhooks are to be told something.
+    pub fn notifying(&self) -> impl Iterator<Item = (&Arc<Case>, &Arc<Health>)> {
+        let notifying = self.cases.notifying();
+        notifying.map(|(current, health)| (&current.case, health))
     }
 
     /// When the server itself was away.

@@ -303,6 +303,7 @@ impl Engine {
             let queued = std::mem::replace(known, health).queued;
             known.queued = queued;
         });
+        self.cases.change_notifications(&name, |_| ());
         restored.ok_or_else(|| SnapshotError(format!("case {name} of a health is missing")))
     }
 

@@ -7,8 +7,8 @@ use tokio::sync::oneshot;
 use crate::{
     contract,
     convert::{Violation, Violations},
-    engine::{Answer, ApplyOutcome, Engine},
-    model::{Case, CaseStatus, Event},
+    engine::{Answer, ApplyOutcome, Engine, health::Health},
+    model::{Absences, Case, CaseStatus, Event},
     pb::{storage as pb, v1},
     plan,
 };
@@ -26,16 +26,25 @@ pub struct CaseView {
     pub case: Arc<Case>,
     /// How many of its executions are live.
     pub live_executions: usize,
-    /// Its health.
-    pub status: CaseStatus,
+    health: Arc<Health>,
+    absences: Absences,
+}
+
+impl CaseView {
+    /// Its health; takes medians, so call it without a lock.
+    pub fn status(&self) -> CaseStatus {
+        self.health.status(self.absences)
+    }
 }
 
 /// A case as it now is in an engine.
-pub(super) fn view(engine: &Engine, name: &str) -> Option<CaseView> {
+fn view(engine: &Engine, name: &str) -> Option<CaseView> {
+    let (case, health) = engine.health(name)?;
     Some(CaseView {
-        case: Arc::clone(engine.case(name)?),
+        case: Arc::clone(case),
         live_executions: engine.live_of(name),
-        status: engine.status(name)?,
+        health: Arc::clone(health),
+        absences: engine.absences(),
     })
 }
 

@@ -1,17 +1,19 @@
 //! Lists of executions and reports, page by page, and the watch over cases.
 
-use std::collections::{HashMap, VecDeque};
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+};
 
 use crate::{
     archive::{
         ArchivedCaseChange, ExecutionCursor, ExecutionFilter, Finished, ReportCursor, ReportFilter,
     },
-    model::{CaseChange, CaseStatus, ExecutionView, Position, State, TestReport, Time},
+    model::{Case, CaseChange, CaseStatus, ExecutionView, Position, State, TestReport, Time},
 };
 
 use super::{
-    CaseView, Node, NodeError, Permit,
-    cases::view,
+    Node, NodeError, Permit,
     feed::ExecutionKey,
     page::{Page, Place, Portion, case_bytes, fitting, report_bytes, view_bytes},
     partition,
@@ -171,7 +173,7 @@ impl Node {
             let partitions = self.partitions().map(|partition| {
                 let state = partition.lock();
                 let cases = state.engine.cases();
-                now.extend(cases.filter_map(|case| view(&state.engine, &case.name)));
+                now.extend(cases.map(Arc::clone));
                 state.engine.position()
             });
             partitions.collect()
@@ -273,7 +275,7 @@ fn execution_place(finished: &Finished) -> Place {
 pub struct ToldChange {
     /// The change.
     pub change: CaseChange,
-    /// Health of the case, where the cases as they are are told.
+    /// Health of the case as it now is, where the cases as they are are told.
     pub status: Option<CaseStatus>,
     /// Where the watch resumes after it.
     pub token: String,
@@ -283,7 +285,7 @@ pub struct ToldChange {
 pub struct CaseChanges {
     node: Node,
     /// The cases as they were at the start, not told yet.
-    now: VecDeque<CaseView>,
+    now: VecDeque<Arc<Case>>,
     positions: Vec<Position>,
     portion: Portion,
     _permit: Permit,
@@ -302,14 +304,16 @@ impl CaseChanges {
     /// The next changes. Cancel-safe.
     pub async fn next(&mut self) -> Result<Option<Vec<ToldChange>>, NodeError> {
         if !self.now.is_empty() {
-            let fit = fitting(self.now.iter().map(|view| case_bytes(&view.case)));
+            let fit = fitting(self.now.iter().map(|case| case_bytes(case)));
             let mut told = Vec::with_capacity(fit);
             while told.len() < fit
-                && let Some(view) = self.now.pop_front()
+                && let Some(case) = self.now.pop_front()
             {
+                // None of a case that is gone: its deletion is told later.
+                let view = self.node.case_view(&case.name).ok();
                 told.push(ToldChange {
-                    change: CaseChange::Applied(view.case),
-                    status: Some(view.status),
+                    change: CaseChange::Applied(case),
+                    status: view.map(|view| view.status()),
                     token: self.token(),
                 });
             }

@@ -65,7 +65,7 @@ impl Node {
         let mut next = Vec::new();
         for partition in self.partitions() {
             let state = partition.lock();
-            for (case, health) in state.engine.healths() {
+            for (case, health) in state.engine.notifying() {
                 let of_case = health.notifications().next();
                 next.extend(of_case.map(|one| (case.name.clone(), Arc::clone(one))));
             }

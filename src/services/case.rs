@@ -235,14 +235,9 @@ fn check_name(name: &str) -> Result<(), Status> {
 }
 
 fn view_to_pb(view: &CaseView) -> GetCaseResponse {
-    let CaseView {
-        case,
-        live_executions,
-        status,
-    } = view;
     GetCaseResponse {
-        case: Some(case_to_pb(case)),
-        live_executions: *live_executions as u64,
-        status: Some(status_to_pb(status)),
+        case: Some(case_to_pb(&view.case)),
+        live_executions: view.live_executions as u64,
+        status: Some(status_to_pb(&view.status())),
     }
 }

@@ -344,7 +344,7 @@ impl Health {
     }
 
     /// The health as it now is; `absences` are those of the partition.
-    pub(super) fn status(&self, absences: Absences) -> CaseStatus {
+    pub fn status(&self, absences: Absences) -> CaseStatus {
         let count = absences.count - self.absences_before.min(absences.count);
         CaseStatus {
             state: self.state,

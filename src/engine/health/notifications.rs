@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use crate::model::{Delivered, Position, Redelivery, TestReport, Time, Transition};
+use crate::model::{Delivered, Position, Redelivery, State, Time, Transition};
 
 /// Notifications that wait for one webhook; of more, the oldest is given up.
 pub const PENDING: usize = 256;
@@ -32,8 +32,13 @@ pub struct Notification {
 pub enum Subject {
     /// A change of the health of a case.
     Transition(Arc<Transition>),
-    /// The report on an execution.
-    Report(Arc<TestReport>),
+    /// The report on an execution. It may be large and is kept elsewhere.
+    Report {
+        /// Id of the execution.
+        id: String,
+        /// The verdict.
+        state: State,
+    },
 }
 
 /// A notification that was given up.
@@ -141,6 +146,11 @@ impl Notifications {
         self.dead.push_back(dead);
     }
 
+    /// Whether something waits.
+    pub(in crate::engine) fn are_waiting(&self) -> bool {
+        !self.pending.is_empty()
+    }
+
     /// What each webhook is to be told next.
     pub fn next(&self) -> impl Iterator<Item = &Arc<Notification>> {
         self.pending.values().filter_map(VecDeque::front)
@@ -162,17 +172,10 @@ mod tests {
     use super::*;
 
     fn report() -> Subject {
-        Subject::Report(Arc::new(TestReport {
-            case_name: "c".to_owned(),
-            state: crate::model::State::Pass,
-            test: None,
-            runtime: None,
-            signal_latency: BTreeMap::new(),
-            error: None,
-            traceback: None,
-            concluded_at: Time::UNIX_EPOCH,
-            failure: None,
-        }))
+        Subject::Report {
+            id: "e1".to_owned(),
+            state: State::Pass,
+        }
     }
 
     fn told(position: Position, error: Option<&str>) -> Delivered {

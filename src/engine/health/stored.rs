@@ -10,7 +10,7 @@ use chrono::DateTime;
 use crate::{
     convert::{
         Violations,
-        models::{each, optional, report_from_pb, report_to_pb, state_from_pb, state_to_pb},
+        models::{each, optional, state_from_pb, state_to_pb},
         status::{
             control_from_pb, control_to_pb, failed_from_pb, failed_to_pb, failure_from_pb,
             failure_to_pb, incident_from_pb, incident_to_pb, probe_status_from_pb,
@@ -288,7 +288,10 @@ fn notification_to_pb(notification: &Notification) -> pb::SnapshotNotification {
             Subject::Transition(transition) => {
                 StoredSubject::Transition(transition_to_pb(transition))
             }
-            Subject::Report(report) => StoredSubject::Report(report_to_pb(report)),
+            Subject::Report { id, state } => StoredSubject::Report(pb::SnapshotReported {
+                id: id.clone(),
+                state: state_to_pb(*state).into(),
+            }),
         }),
         dead: false,
         attempts: 0,
@@ -316,9 +319,10 @@ fn notifications_from_pb(
             Some(StoredSubject::Transition(transition)) => Subject::Transition(Arc::new(
                 transition_from_pb(transition, &mut bad.field("transition"))?,
             )),
-            Some(StoredSubject::Report(report)) => {
-                Subject::Report(Arc::new(report_from_pb(report, &mut bad.field("report"))?))
-            }
+            Some(StoredSubject::Report(pb::SnapshotReported { id, state })) => Subject::Report {
+                id,
+                state: state_from_pb(state, &mut bad.field("report"))?,
+            },
             None => {
                 bad.add("is of no known kind");
                 return None;

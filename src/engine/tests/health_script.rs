@@ -96,7 +96,8 @@ pub fn event(case: &str, verb: &str, rest: &str, time: Time) -> Option<Event> {
 
 /// The answer to a query.
 pub fn query(engine: &Engine, case: &str, verb: &str) -> Option<Vec<String>> {
-    let status = || engine.status(case).expect("a case");
+    let health = || engine.health(case).expect("a case").1;
+    let status = || health().status(engine.absences());
     Some(match verb {
         "status" => {
             let status = status();
@@ -195,12 +196,14 @@ pub fn query(engine: &Engine, case: &str, verb: &str) -> Option<Vec<String>> {
             lines.collect()
         }
         "notifications" => {
-            let all = engine.notifications(case).expect("a case");
+            let all = health().notifications();
             let shown = |one: &Notification| match &one.subject {
                 Subject::Transition(of) => {
                     format!("{} {:?} {}", one.webhook, of.kind, one.position)
                 }
-                Subject::Report(of) => format!("{} {} {}", one.webhook, of.state, one.position),
+                Subject::Report { id, state } => {
+                    format!("{} {state} of {id} {}", one.webhook, one.position)
+                }
             };
             let pending = all.pending().map(|one| shown(one));
             let dead = all.dead();
