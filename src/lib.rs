@@ -10,6 +10,7 @@ pub mod convert;
 pub mod demo;
 pub mod engine;
 pub mod headers;
+pub mod http;
 pub mod journal;
 pub mod model;
 pub mod node;
