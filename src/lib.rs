@@ -16,6 +16,7 @@ pub mod model;
 pub mod node;
 pub mod pb;
 pub mod plan;
+pub mod probe;
 pub mod server;
 pub mod services;
 pub mod settings;

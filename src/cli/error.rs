@@ -6,7 +6,7 @@ use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
 use super::client::ServerAddr;
-use crate::settings::units::format_duration;
+use crate::{convert::names::grpc_code_name, settings::units::format_duration};
 
 /// Why a command did not do what it was asked to.
 #[derive(Debug, thiserror::Error)]
@@ -110,7 +110,7 @@ fn describe(status: &Status) -> String {
         status.message().to_owned()
     };
     // Writing to a string cannot fail.
-    let _ = write!(text, " ({})", code_name(status.code()));
+    let _ = write!(text, " ({})", grpc_code_name(status.code()));
     for bad in violations {
         let alone = bad.field.is_empty() || bad.description.is_empty();
         let separator = if alone { "" } else { ": " };
@@ -120,29 +120,6 @@ fn describe(status: &Status) -> String {
         let _ = write!(text, "\n  try again in {}", format_duration(delay));
     }
     text
-}
-
-/// The code as the gRPC documentation writes it.
-fn code_name(code: Code) -> &'static str {
-    match code {
-        Code::Ok => "OK",
-        Code::Cancelled => "CANCELLED",
-        Code::Unknown => "UNKNOWN",
-        Code::InvalidArgument => "INVALID_ARGUMENT",
-        Code::DeadlineExceeded => "DEADLINE_EXCEEDED",
-        Code::NotFound => "NOT_FOUND",
-        Code::AlreadyExists => "ALREADY_EXISTS",
-        Code::PermissionDenied => "PERMISSION_DENIED",
-        Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
-        Code::FailedPrecondition => "FAILED_PRECONDITION",
-        Code::Aborted => "ABORTED",
-        Code::OutOfRange => "OUT_OF_RANGE",
-        Code::Unimplemented => "UNIMPLEMENTED",
-        Code::Internal => "INTERNAL",
-        Code::Unavailable => "UNAVAILABLE",
-        Code::DataLoss => "DATA_LOSS",
-        Code::Unauthenticated => "UNAUTHENTICATED",
-    }
 }
 
 #[cfg(test)]

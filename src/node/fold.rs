@@ -58,6 +58,8 @@ pub(super) struct Folder {
     pub webhooks: Arc<[Webhook]>,
     /// Told when what webhooks are to be told has changed.
     pub notified: Arc<Notify>,
+    /// Told when cases have changed.
+    pub cases_changed: Arc<Notify>,
     /// Effects of the record that is being folded.
     pub effects: Vec<Effect>,
 }
@@ -139,6 +141,9 @@ impl Folder {
         entries: &mut Vec<Entry>,
     ) {
         let feed = &self.partition.feed;
+        if matches!(effect, Effect::Case(_)) {
+            self.cases_changed.notify_one();
+        }
         match effect {
             Effect::Append(verdict) => {
                 let case = state.engine.case(&verdict.report.case_name);

@@ -81,6 +81,8 @@ struct Inner {
     closing: watch::Sender<bool>,
     /// Told when what webhooks are to be told has changed.
     notified: Arc<Notify>,
+    /// Told when cases have changed.
+    cases_changed: Arc<Notify>,
 }
 
 /// A place among those who wait or watch.

@@ -208,6 +208,7 @@ fn run(
     }
 
     let notified = Arc::new(Notify::new());
+    let cases_changed = Arc::new(Notify::new());
     let node = Node(Arc::new(Inner {
         journal: Arc::clone(&journal),
         partitions,
@@ -221,6 +222,7 @@ fn run(
         creating: Places::default(),
         closing: watch::Sender::new(false),
         notified: Arc::clone(&notified),
+        cases_changed: Arc::clone(&cases_changed),
         options: options.clone(),
     }));
     let archiver = Archiver {
@@ -268,6 +270,7 @@ fn run(
             refused: Arc::default(),
             webhooks: Arc::clone(&options.webhooks),
             notified: Arc::clone(&notified),
+            cases_changed: Arc::clone(&cases_changed),
             effects: Vec::new(),
         };
         opened.tickers.push(ticker);

@@ -23,7 +23,7 @@ use crate::{
     clock::SystemClock,
     headers::TestHeadersLayer,
     node::{Node, NodeOptions, Opened},
-    services,
+    probe, services,
     settings::ServeSettings,
 };
 
@@ -72,6 +72,7 @@ pub struct RunningServer {
     health: HealthReporter,
     stop_accepting: oneshot::Sender<()>,
     serving: JoinHandle<Result<(), tonic::transport::Error>>,
+    probing: JoinHandle<()>,
     drain_grace: Duration,
 }
 
@@ -126,6 +127,7 @@ pub async fn start(
                 let _ = stopped.await;
             },
         );
+    let probing = probe::start(node.clone());
     tracing::info!(%addr, data_dir = %settings.data_dir.display(), "serving");
     Ok(RunningServer {
         addr,
@@ -134,6 +136,7 @@ pub async fn start(
         health,
         stop_accepting,
         serving: tokio::spawn(serving),
+        probing,
         drain_grace: settings.drain_grace,
     })
 }
@@ -175,6 +178,13 @@ impl RunningServer {
                 Ok(())
             }
         };
+        // What it still has to say must reach the journal.
+        if tokio::time::timeout_at(deadline.into(), &mut self.probing)
+            .await
+            .is_err()
+        {
+            tracing::warn!("probes did not end within the grace period");
+        }
         let opened = self.opened;
         let closing = tokio::task::spawn_blocking(move || opened.close(deadline));
         match tokio::time::timeout_at(deadline.into(), closing).await {
