@@ -123,3 +123,53 @@ pub struct ProbeResult {
     /// Why it failed; none if the target answered.
     pub error: Option<String>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_up_to_the_longest() {
+        let plain = Probe {
+            frequency: Duration::from_secs(60),
+            request: ProbeRequest::Http(HttpProbe {
+                method: String::new(),
+                url: "http://orders/".to_owned(),
+                headers: BTreeMap::new(),
+                body: String::new(),
+            }),
+            timeout: None,
+            connect_timeout: None,
+            retries: None,
+            delay_min: None,
+            delay_backoff: None,
+            delay_max: None,
+            fake_header: String::new(),
+            test_args: Vec::new(),
+            test_kwargs: serde_json::Map::new(),
+        };
+        let with = |min: u64, backoff, max: u64| Probe {
+            delay_min: Some(Duration::from_millis(min)),
+            delay_backoff: Some(backoff),
+            delay_max: Some(Duration::from_millis(max)),
+            ..plain.clone()
+        };
+        assert_eq!((plain.attempts(), with(0, 1.0, 0).attempts()), (11, 11));
+        for (probe, failed, expected) in [
+            (&plain, 1, 500.0),
+            (&plain, 2, 750.0),
+            (&plain, 3, 1125.0),
+            (&plain, 6, 3796.875),
+            (&plain, 7, 5000.0),
+            (&plain, u32::MAX, 5000.0),
+            (&with(0, 1.5, 100), 9, 0.0),
+            (&with(20, 1.0, 100), 9, 20.0),
+            (&with(20, 100.0, 100), 2, 100.0),
+            (&with(20, 100.0, 86_400_000), 3, 200_000.0),
+            (&with(20, 100.0, 86_400_000), 1000, 86_400_000.0),
+        ] {
+            let pause = probe.pause_after(failed).as_secs_f64() * 1000.0;
+            assert!((pause - expected).abs() < 1e-6, "{failed}: {pause}");
+        }
+    }
+}
