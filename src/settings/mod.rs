@@ -22,7 +22,7 @@ use source::Sources;
 use units::ByteSize;
 
 pub use source::{Environment, SettingsError};
-pub use value::{LogFilter, LogFormat};
+pub use value::{CollectorUrl, LogFilter, LogFormat};
 
 settings! {
     /// IP address and port to listen on.
@@ -78,6 +78,12 @@ settings! {
     /// Streams that the server may have reset because of a client's errors; a
     /// connection with more is closed.
     max_error_reset_streams: usize = 1024, "COUNT", 1..;
+    /// Where a collector takes OpenTelemetry spans (OTLP over gRPC), such as
+    /// http://localhost:4317; empty exports none.
+    otlp_endpoint: CollectorUrl = CollectorUrl::none(), "URL", ..;
+    /// Share of the calls without a traceparent that begin a trace, from 0 to
+    /// 1; a call with one is traced if its sampled flag says so.
+    trace_sample_ratio: f64 = 1.0, "RATIO", 0.0..=1.0;
     /// Which log lines are written, such as warn,livecheck=debug.
     log: LogFilter = LogFilter::info(), "FILTER", ..;
     /// How log lines are written: text or json.

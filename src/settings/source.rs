@@ -142,9 +142,10 @@ impl<'a> Sources<'a> {
             let text = match value.get_ref() {
                 DeValue::String(text) => text.to_string(),
                 DeValue::Integer(number) if number.radix() == 10 => number.as_str().to_owned(),
+                DeValue::Float(number) => number.as_str().to_owned(),
                 _ => {
                     self.problems
-                        .push(format!("{place}: must be a text or a whole number"));
+                        .push(format!("{place}: must be a text or a number"));
                     continue;
                 }
             };

@@ -2,7 +2,7 @@ use std::{ffi::OsString, fs};
 
 use clap::{CommandFactory, Parser};
 
-use super::*;
+use super::{value::Value, *};
 
 #[derive(Parser)]
 struct Serve {
@@ -94,6 +94,8 @@ fn every_kind_of_value_is_read() {
         retention_size = '1TiB'
         max_message_bytes = 1048576
         max_concurrent_streams = '2_000'
+        otlp_endpoint = 'https://collector.example:4317'
+        trace_sample_ratio = 0.25
         log = 'warn,livecheck=debug'
         log_format = 'json'
     ";
@@ -105,6 +107,8 @@ fn every_kind_of_value_is_read() {
         retention_size: ByteSize::gib(1024),
         max_message_bytes: ByteSize::mib(1),
         max_concurrent_streams: 2000,
+        otlp_endpoint: "https://collector.example:4317".parse().unwrap(),
+        trace_sample_ratio: 0.25,
         log: read(&["--log=warn,livecheck=debug"], &[], "").unwrap().log,
         log_format: LogFormat::Json,
         ..ServeSettings::default()
@@ -147,6 +151,24 @@ fn what_is_wrong_is_told_with_its_place() {
             "",
             &[r#"LIVECHECK_LOG_FORMAT: "xml" is no log format; text and json are"#],
         ),
+        (
+            &["--otlp-endpoint=localhost:4317"],
+            &[],
+            "",
+            &[
+                r#"--otlp-endpoint: "localhost:4317" is no address of a collector, such as http://localhost:4317"#,
+            ],
+        ),
+        (
+            &["--trace-sample-ratio=1.5"],
+            &[("LIVECHECK_TRACE_SAMPLE_RATIO", "NaN")],
+            "trace_sample_ratio = -1",
+            &[
+                "--trace-sample-ratio: 1.5 is too much; at most 1",
+                r#"LIVECHECK_TRACE_SAMPLE_RATIO: "NaN" is no number"#,
+                "FILE:1: trace_sample_ratio: -1 is too little; at least 0",
+            ],
+        ),
         // All of it at once, whatever is overruled.
         (
             &["--max-cases=5"],
@@ -154,7 +176,7 @@ fn what_is_wrong_is_told_with_its_place() {
             "max_cases = -1\n\nmax_case = 1\nlisten = true\n[limits]\na = 1\n",
             &[
                 "FILE:5: limits: no such setting; `livecheck serve --help` lists them",
-                "FILE:4: listen: must be a text or a whole number",
+                "FILE:4: listen: must be a text or a number",
                 "FILE:3: max_case: no such setting; `livecheck serve --help` lists them",
                 r#"LIVECHECK_MAX_CASES: "many" is no whole number in range"#,
                 r#"FILE:1: max_cases: "-1" is no whole number in range"#,
@@ -191,6 +213,8 @@ fn printed_settings_read_back() {
         "--journal-queue-bytes=5MiB",
         "--log=\"quoted\"=info",
         "--log-format=json",
+        "--otlp-endpoint=http://[::1]:4317/",
+        "--trace-sample-ratio=0.001",
     ];
     for flags in [&[][..], &flags[..3], &flags[4..]] {
         let settings = read(flags, &[], "").unwrap();
@@ -208,5 +232,26 @@ fn the_help_tells_default_and_variable() {
         "[default: 30d] [env: LIVECHECK_RETENTION_AGE]",
     ] {
         assert!(help.contains(expected), "{help}");
+    }
+}
+
+#[test]
+fn the_address_of_a_collector_is_an_url_of_a_host() {
+    for (text, expected) in [
+        ("", Some("")),
+        (" ", Some("")),
+        ("http://localhost:4317", Some("http://localhost:4317")),
+        ("https://[::1]:4317/", Some("https://[::1]:4317/")),
+        ("http://collector", Some("http://collector")),
+        ("collector:4317", None),
+        ("grpc://collector:4317", None),
+        ("http://collector:4318/v1/traces", None),
+        ("http://collector:4317?a=b", None),
+        ("http://user@collector:4317", None),
+        ("http://", None),
+        ("none", None),
+    ] {
+        let read = text.parse::<CollectorUrl>().map(|url| url.text());
+        assert_eq!(read.ok().as_deref(), expected, "{text:?}");
     }
 }

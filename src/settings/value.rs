@@ -122,6 +122,74 @@ impl Value for u32 {
     }
 }
 
+impl Value for f64 {
+    fn read(text: &str) -> Result<Self, String> {
+        let number = text.trim().parse().ok();
+        let number = number.filter(|number: &f64| number.is_finite());
+        number.ok_or_else(|| format!("{text:?} is no number"))
+    }
+
+    fn text(&self) -> String {
+        self.to_string()
+    }
+
+    fn toml(&self) -> toml::Value {
+        toml::Value::Float(*self)
+    }
+}
+
+/// Where a collector takes OTLP over gRPC, if spans are exported at all.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd)]
+pub struct CollectorUrl(Option<String>);
+
+impl CollectorUrl {
+    /// Nowhere.
+    pub fn none() -> Self {
+        CollectorUrl(None)
+    }
+
+    /// The URL: `http` or `https` with a host and nothing behind it.
+    pub fn url(&self) -> Option<&str> {
+        self.0.as_deref()
+    }
+}
+
+impl FromStr for CollectorUrl {
+    type Err = String;
+
+    /// Reads a URL; an empty text is none.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let text = text.trim();
+        if text.is_empty() {
+            return Ok(CollectorUrl::none());
+        }
+        let is_url = text.parse::<http::Uri>().is_ok_and(|uri| {
+            matches!(uri.scheme_str(), Some("http" | "https"))
+                && uri
+                    .authority()
+                    .is_some_and(|host| !host.as_str().contains('@'))
+                && uri.path() == "/"
+                && uri.query().is_none()
+        });
+        match is_url {
+            true => Ok(CollectorUrl(Some(text.to_owned()))),
+            false => Err(format!(
+                "{text:?} is no address of a collector, such as http://localhost:4317"
+            )),
+        }
+    }
+}
+
+impl Value for CollectorUrl {
+    fn read(text: &str) -> Result<Self, String> {
+        text.parse()
+    }
+
+    fn text(&self) -> String {
+        self.0.clone().unwrap_or_default()
+    }
+}
+
 /// Which log lines are written: directives as `tracing` has them, such as
 /// `info` or `warn,livecheck=debug`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd)]
