@@ -20,3 +20,4 @@ pub mod probe;
 pub mod server;
 pub mod services;
 pub mod settings;
+pub mod telemetry;

@@ -89,29 +89,37 @@ impl ReportStream {
     pub async fn next(&mut self) -> Result<Vec<(TestReport, String)>, NodeError> {
         loop {
             self.node.archive_beyond(&self.positions).await?;
-            let filter = self.filter.clone();
-            let (cursors, limit) = (cursors(&self.positions), self.portion.wants());
-            let mut page = self
-                .node
-                .archived(move |archive| archive.reports_after(&cursors, &filter, limit))
-                .await?;
-            let size = |item: &ArchivedReport| report_bytes(&item.report);
-            let cut = self.portion.cut(&mut page.items, size);
-            let mut told = Vec::with_capacity(page.items.len());
-            for item in page.items {
-                reach(&mut self.positions, &[(item.partition, item.concluded)]);
-                told.push((item.report, self.token()));
-            }
-            if !cut {
-                // Nothing else is wanted up to there: it need not be looked at
-                // again.
-                reach(&mut self.positions, &page.reached);
-            }
-            if let Some((_, last)) = told.last_mut() {
-                *last = self.token();
+            let told = self.next_archived().await?;
+            if !told.is_empty() {
                 return Ok(told);
             }
         }
+    }
+
+    /// The next of the reports that are archived already, each with the token
+    /// after it; none when all have been told. The node may be down. Cancel-safe.
+    pub async fn next_archived(&mut self) -> Result<Vec<(TestReport, String)>, NodeError> {
+        let filter = self.filter.clone();
+        let (cursors, limit) = (cursors(&self.positions), self.portion.wants());
+        let mut page = self
+            .node
+            .archived(move |archive| archive.reports_after(&cursors, &filter, limit))
+            .await?;
+        let size = |item: &ArchivedReport| report_bytes(&item.report);
+        let cut = self.portion.cut(&mut page.items, size);
+        let mut told = Vec::with_capacity(page.items.len());
+        for item in page.items {
+            reach(&mut self.positions, &[(item.partition, item.concluded)]);
+            told.push((item.report, self.token()));
+        }
+        if !cut {
+            // Nothing else is wanted up to there: it need not be looked at again.
+            reach(&mut self.positions, &page.reached);
+        }
+        if let Some((_, last)) = told.last_mut() {
+            *last = self.token();
+        }
+        Ok(told)
     }
 }
 

@@ -17,7 +17,7 @@ use std::{
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 use tonic::transport::Server;
 use tonic_health::{ServingStatus, server::HealthReporter};
-use tower::util::MapResponseLayer;
+use tower::util::{MapResponseLayer, option_layer};
 
 use crate::{
     clock::SystemClock,
@@ -25,6 +25,7 @@ use crate::{
     node::{Node, NodeOptions, Opened},
     probe, services,
     settings::ServeSettings,
+    telemetry::{Tracing, TracingError},
 };
 
 pub use storage::StorageError;
@@ -47,6 +48,9 @@ pub enum ServerError {
     /// The node.
     #[error(transparent)]
     Open(#[from] crate::node::OpenError),
+    /// The export of spans.
+    #[error(transparent)]
+    Tracing(#[from] TracingError),
     /// The listener.
     #[error("the listener has no address: {0}")]
     Listener(std::io::Error),
@@ -74,6 +78,7 @@ pub struct RunningServer {
     serving: JoinHandle<Result<(), tonic::transport::Error>>,
     probing: JoinHandle<()>,
     drain_grace: Duration,
+    tracing: Option<Tracing>,
 }
 
 /// Starts a server on a listener; resolves when it serves.
@@ -87,6 +92,7 @@ pub async fn start(
     let options = node_options(settings);
     let opened = Node::open(journal, archive, clock.clone(), options).await?;
     let node = opened.node.clone();
+    let tracing = Tracing::start(settings, clock.clone(), &node).await?;
 
     let health = HealthReporter::new();
     for service in reflection::SERVICES {
@@ -117,6 +123,7 @@ pub async fn start(
         .http2_max_header_list_size(header_list)
         .http2_max_pending_accept_reset_streams(Some(settings.max_pending_reset_streams))
         .http2_max_local_error_reset_streams(Some(settings.max_error_reset_streams))
+        .layer(option_layer(tracing.as_ref().map(Tracing::layer)))
         .layer(MapResponseLayer::new(services::unread_response))
         .layer(TestHeadersLayer::new(clock))
         .add_routes(routes.routes())
@@ -138,6 +145,7 @@ pub async fn start(
         serving: tokio::spawn(serving),
         probing,
         drain_grace: settings.drain_grace,
+        tracing,
     })
 }
 
@@ -191,6 +199,9 @@ impl RunningServer {
             Ok(closed) => closed?,
             // What was acknowledged is durable; the rest is as after a crash.
             Err(_) => tracing::warn!("the grace period is over before everything is put away"),
+        }
+        if let Some(tracing) = self.tracing {
+            tracing.stop(deadline).await;
         }
         tracing::info!("stopped");
         Ok(served?)

@@ -18,6 +18,7 @@ use crate::{
         SubmitExecutionResponse, WatchExecutionRequest, WatchExecutionResponse,
         execution_service_server::ExecutionService, watch_execution_response::Payload,
     },
+    telemetry::TraceParent,
 };
 
 use super::{
@@ -41,7 +42,8 @@ impl ExecutionService for Executions {
         &self,
         request: Request<SubmitExecutionRequest>,
     ) -> Result<Response<SubmitExecutionResponse>, Status> {
-        let request = read_submission(request.into_inner(), self.node.now())?;
+        let traceparent = TraceParent::of_headers(request.metadata().as_ref());
+        let request = read_submission(request.into_inner(), traceparent, self.node.now())?;
         let test = self.node.submit(request).await?;
         let mut response = Response::new(SubmitExecutionResponse {
             sampled: Some(test.is_some()),
@@ -198,7 +200,11 @@ fn item(payload: Payload) -> WatchExecutionResponse {
     }
 }
 
-fn read_submission(request: SubmitExecutionRequest, now: Time) -> Result<Submission, Status> {
+fn read_submission(
+    request: SubmitExecutionRequest,
+    traceparent: Option<TraceParent>,
+    now: Time,
+) -> Result<Submission, Status> {
     let SubmitExecutionRequest {
         case_name,
         id,
@@ -238,7 +244,7 @@ fn read_submission(request: SubmitExecutionRequest, now: Time) -> Result<Submiss
             test_kwargs: test_kwargs?,
             expires: expires?,
             labels,
-            traceparent: String::new(),
+            traceparent: traceparent.map_or_else(String::new, |parent| parent.to_string()),
             always: sampling.ok()? == Sampling::Always,
         })
     })();
