@@ -12,6 +12,7 @@ pub mod engine;
 pub mod headers;
 pub mod http;
 pub mod journal;
+pub mod metrics;
 pub mod model;
 pub mod node;
 pub mod pb;

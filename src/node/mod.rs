@@ -10,6 +10,7 @@ mod cases;
 mod error;
 mod executions;
 mod feed;
+mod figures;
 mod fold;
 mod health;
 mod lists;
@@ -47,6 +48,7 @@ pub use crate::archive::{ExecutionFilter, ReportFilter};
 pub use cases::CaseView;
 pub use error::NodeError;
 pub use feed::{Seen, Watcher};
+pub use figures::{CaseFigures, Figures, PartitionFigures};
 pub use lists::{CaseChanges, ToldChange};
 pub use notifications::{NotificationFilter, Notified};
 pub use open::{OpenError, Opened};
@@ -106,9 +108,14 @@ impl Node {
         Ok(Permit { _place: place })
     }
 
+    /// Whether the node goes down.
+    pub fn is_closing(&self) -> bool {
+        *self.0.closing.borrow()
+    }
+
     /// Refuses to wait once the node goes down.
     fn check_open(&self) -> Result<(), NodeError> {
-        match *self.0.closing.borrow() {
+        match self.is_closing() {
             true => Err(NodeError::ShuttingDown),
             false => Ok(()),
         }
@@ -132,7 +139,7 @@ impl Node {
 
     /// Why a watcher got nothing more.
     pub fn why_cut_off(&self) -> NodeError {
-        match *self.0.closing.borrow() {
+        match self.is_closing() {
             true => NodeError::ShuttingDown,
             false => NodeError::SlowWatcher,
         }

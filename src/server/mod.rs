@@ -5,6 +5,7 @@
 //! settings, binds and waits for a signal.
 
 mod connections;
+mod http;
 mod reflection;
 mod storage;
 
@@ -30,6 +31,8 @@ use crate::{
 
 pub use storage::StorageError;
 
+use http::HttpSide;
+
 /// How far a client may send ahead on one stream, in bytes.
 const STREAM_WINDOW: u32 = 1 << 20;
 /// How far a client may send ahead on one connection, in bytes.
@@ -54,6 +57,16 @@ pub enum ServerError {
     /// The listener.
     #[error("the listener has no address: {0}")]
     Listener(std::io::Error),
+    /// The listener of the HTTP side.
+    #[error(
+        "cannot listen on {addr} for HTTP: {source}; choose another address with --http-listen"
+    )]
+    HttpListener {
+        /// Where it was to listen.
+        addr: SocketAddr,
+        /// The operating system's answer.
+        source: std::io::Error,
+    },
     /// The transport.
     #[error("serving failed: {0}")]
     Transport(#[from] tonic::transport::Error),
@@ -71,6 +84,7 @@ pub enum ServerError {
 /// A server that is up.
 pub struct RunningServer {
     addr: SocketAddr,
+    http: Option<HttpSide>,
     node: Node,
     opened: Opened,
     health: HealthReporter,
@@ -88,6 +102,7 @@ pub async fn start(
 ) -> Result<RunningServer, ServerError> {
     let clock = Arc::new(SystemClock);
     let addr = listener.local_addr().map_err(ServerError::Listener)?;
+    let http = http::bind(settings.http_listen).await?;
     let (journal, archive) = storage::open(settings, clock.clone()).await?;
     let options = node_options(settings);
     let opened = Node::open(journal, archive, clock.clone(), options).await?;
@@ -135,9 +150,14 @@ pub async fn start(
             },
         );
     let probing = probe::start(node.clone());
-    tracing::info!(%addr, data_dir = %settings.data_dir.display(), "serving");
+    let http = http.map(|(listener, addr)| HttpSide::start(listener, addr, node.clone()));
+    let http_addr = http
+        .as_ref()
+        .map(|http| tracing::field::display(http.addr()));
+    tracing::info!(%addr, http_addr, data_dir = %settings.data_dir.display(), "serving");
     Ok(RunningServer {
         addr,
+        http,
         node,
         opened,
         health,
@@ -153,6 +173,11 @@ impl RunningServer {
     /// Address on which it listens.
     pub fn addr(&self) -> SocketAddr {
         self.addr
+    }
+
+    /// Address of the HTTP side, if there is one.
+    pub fn http_addr(&self) -> Option<SocketAddr> {
+        self.http.as_ref().map(HttpSide::addr)
     }
 
     /// Resolves when the node has failed and the server has to go down.
@@ -192,6 +217,10 @@ impl RunningServer {
             .is_err()
         {
             tracing::warn!("probes did not end within the grace period");
+        }
+        // It tells to the end of the calls that the server drains.
+        if let Some(http) = self.http {
+            http.stop(deadline).await;
         }
         let opened = self.opened;
         let closing = tokio::task::spawn_blocking(move || opened.close(deadline));

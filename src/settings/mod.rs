@@ -22,11 +22,14 @@ use source::Sources;
 use units::ByteSize;
 
 pub use source::{Environment, SettingsError};
-pub use value::{CollectorUrl, LogFilter, LogFormat};
+pub use value::{CollectorUrl, HttpListen, LogFilter, LogFormat};
 
 settings! {
     /// IP address and port to listen on.
     listen: SocketAddr = SocketAddr::from((Ipv4Addr::LOCALHOST, 50051)), "ADDR", ..;
+    /// IP address and port of the HTTP side, which has /metrics, /healthz and
+    /// /readyz; off is none.
+    http_listen: HttpListen = HttpListen::Off, "ADDR", ..;
     /// Directory of the journal and the archive; created when it is not there.
     data_dir: PathBuf = PathBuf::from("./livecheck-data"), "DIR", ..;
     /// Threads that serve calls. The journal has threads of its own; on a

@@ -48,6 +48,7 @@ fn without_any_source_the_defaults_hold() {
     let settings = read(&[], &[], "").unwrap();
     assert_eq!(settings, ServeSettings::default());
     assert_eq!(settings.listen.to_string(), "127.0.0.1:50051");
+    assert_eq!(settings.http_listen, HttpListen::Off);
     assert_eq!(settings.data_dir, PathBuf::from("./livecheck-data"));
     assert_eq!(settings.drain_grace, Duration::from_secs(10));
     assert_eq!(settings.retention_age, Duration::from_secs(30 * 86_400));
@@ -88,6 +89,7 @@ fn the_environment_can_name_the_file() {
 fn every_kind_of_value_is_read() {
     let file = "
         listen = '[::1]:1'
+        http_listen = '127.0.0.1:9464'
         data_dir = '/var/lib/livecheck'
         runtime_threads = 4
         drain_grace = '1m30s'
@@ -101,6 +103,7 @@ fn every_kind_of_value_is_read() {
     ";
     let expected = ServeSettings {
         listen: "[::1]:1".parse().unwrap(),
+        http_listen: HttpListen::On("127.0.0.1:9464".parse().unwrap()),
         data_dir: PathBuf::from("/var/lib/livecheck"),
         runtime_threads: 4,
         drain_grace: Duration::from_secs(90),
@@ -126,6 +129,14 @@ fn what_is_wrong_is_told_with_its_place() {
             &[
                 r#"--listen: "localhost" is no IP address and port, such as 0.0.0.0:50051 or [::1]:50051"#,
             ][..],
+        ),
+        (
+            &["--http-listen=on"],
+            &[],
+            "",
+            &[
+                r#"--http-listen: "on" is no IP address and port, such as 0.0.0.0:50051 or [::1]:50051, nor off"#,
+            ],
         ),
         (
             &["--drain-grace=5"],

@@ -60,6 +60,33 @@ impl Value for SocketAddr {
     }
 }
 
+/// Where the HTTP side listens, if it does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd)]
+pub enum HttpListen {
+    /// Nowhere.
+    Off,
+    /// On this address.
+    On(SocketAddr),
+}
+
+impl Value for HttpListen {
+    fn read(text: &str) -> Result<Self, String> {
+        match text {
+            "off" => Ok(HttpListen::Off),
+            address => SocketAddr::read(address)
+                .map(HttpListen::On)
+                .map_err(|error| format!("{error}, nor off")),
+        }
+    }
+
+    fn text(&self) -> String {
+        match self {
+            HttpListen::Off => "off".to_owned(),
+            HttpListen::On(address) => address.text(),
+        }
+    }
+}
+
 impl Value for PathBuf {
     fn read(text: &str) -> Result<Self, String> {
         match text {

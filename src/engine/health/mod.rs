@@ -3,6 +3,7 @@
 //! it is told in [`Sight`].
 
 mod failures;
+mod figures;
 pub mod history;
 mod incident;
 mod notifications;
@@ -136,7 +137,7 @@ impl Health {
     }
 
     /// Whether executions are judged.
-    pub(super) fn is_active(&self, case: &Case) -> bool {
+    pub fn is_active(&self, case: &Case) -> bool {
         self.control.active.unwrap_or_else(|| case.is_active())
     }
 
@@ -292,7 +293,7 @@ impl Health {
     }
 
     /// What lies over the declaration.
-    pub(super) fn control(&self) -> CaseControl {
+    pub fn control(&self) -> CaseControl {
         self.control
     }
 
