@@ -10,9 +10,9 @@
 //! | `livecheck_case_state` | `state` | 1 for the state that it has, of INIT, PASS, FAIL and STALL |
 //! | `livecheck_case_state_since_seconds` | | since when, as Unix time |
 //! | `livecheck_case_incident` | `cause` | 1 for the cause of the incident that runs: FAILED, STALLED or TARGET_DOWN |
-//! | `livecheck_case_active`, `_flapping`, `_muted` | | 1 if it is |
+//! | `livecheck_case_active`, `livecheck_case_flapping`, `livecheck_case_muted` | | 1 if it is |
 //! | `livecheck_case_consecutive_failures` | | failures since the last PASS |
-//! | `livecheck_incidents_total`, `livecheck_stalls_total` | | incidents, and those of them that a stall began or turned into |
+//! | `livecheck_incidents_total`, `livecheck_stalls_total` | | how many incidents there were, and how often it stalled |
 //! | `livecheck_executions_total` | `state` | verdicts: PASS, FAIL, ERROR, TIMEOUT, SKIP |
 //! | `livecheck_executions_live` | | executions without a verdict |
 //! | `livecheck_last_execution_timestamp_seconds` | | when the last execution came; none before the first |
@@ -30,7 +30,7 @@
 //! | `livecheck_build_info` | `version` | 1 |
 //! | `livecheck_start_time_seconds` | | when it came up, as Unix time |
 //! | `livecheck_cases` | | declared cases |
-//! | `livecheck_notifications_pending`, `_dead` | `webhook` | waiting, and given up |
+//! | `livecheck_notifications_pending`, `livecheck_notifications_dead` | `webhook` | waiting, and given up |
 //! | `livecheck_waiters` | | calls that wait or watch |
 //! | `livecheck_journal_records_total` | `partition` | durable records: the position of the last one |
 //! | `livecheck_folded_records_total`, `livecheck_fold_lag_records` | `partition` | folded ones, and how many are not yet |
