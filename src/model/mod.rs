@@ -33,7 +33,7 @@ pub use status::{
     IncidentCause, ProbeStatus, SamplingTotals, SignalTotals, Summary, Transition, TransitionKind,
     total_failures,
 };
-pub use webhook::{Webhook, WebhookFormat};
+pub use webhook::{DEFAULT_MAX_ATTEMPTS, DEFAULT_WEBHOOK_TIMEOUT, Secret, Webhook, WebhookFormat};
 
 /// An instant, in UTC.
 pub type Time = chrono::DateTime<chrono::Utc>;

@@ -10,6 +10,7 @@ mod source;
 mod tests;
 pub mod units;
 mod value;
+mod webhooks;
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
@@ -23,6 +24,7 @@ use units::ByteSize;
 
 pub use source::{Environment, SettingsError};
 pub use value::{CollectorUrl, HttpListen, LogFilter, LogFormat};
+pub use webhooks::Webhooks;
 
 settings! {
     /// IP address and port to listen on.
@@ -87,6 +89,9 @@ settings! {
     /// Share of the calls without a traceparent that begin a trace, from 0 to
     /// 1; a call with one is traced if its sampled flag says so.
     trace_sample_ratio: f64 = 1.0, "RATIO", 0.0..=1.0;
+    /// File of the webhooks that are told of the health of cases, in TOML; empty
+    /// for none.
+    webhooks: Webhooks = Webhooks::default(), "FILE", ..;
     /// Which log lines are written, such as warn,livecheck=debug.
     log: LogFilter = LogFilter::info(), "FILTER", ..;
     /// How log lines are written: text or json.
@@ -114,7 +119,8 @@ impl ServeArgs {
     /// line, with flag, variable, or file, line and key.
     pub fn settings(&self, environment: Environment<'_>) -> Result<ServeSettings, SettingsError> {
         let mut sources = Sources::new(environment, self.config.as_deref(), ServeSettings::NAMES);
-        let settings = self.flags.resolve(&mut sources);
+        let mut settings = self.flags.resolve(&mut sources);
+        sources.load(&mut settings.webhooks);
         sources.finish(settings)
     }
 }

@@ -13,7 +13,7 @@ use std::{
 
 use toml::de::{DeTable, DeValue};
 
-use super::value::Value;
+use super::{value::Value, webhooks::Webhooks};
 
 /// Looks up a variable of the environment.
 pub type Environment<'a> = &'a dyn Fn(&str) -> Option<OsString>;
@@ -106,6 +106,11 @@ impl<'a> Sources<'a> {
         picked.unwrap_or(default)
     }
 
+    /// Reads the file of webhooks that was picked.
+    pub fn load(&mut self, webhooks: &mut Webhooks) {
+        webhooks.load(self.environment, &mut self.problems);
+    }
+
     /// The end of a reading: `settings` if nothing is wrong.
     pub fn finish<T>(self, settings: T) -> Result<T, SettingsError> {
         if self.problems.is_empty() {
@@ -156,7 +161,7 @@ impl<'a> Sources<'a> {
 }
 
 /// The line of a byte of a text, from 1.
-fn line(text: &str, offset: usize) -> usize {
+pub(super) fn line(text: &str, offset: usize) -> usize {
     let before = text.as_bytes().get(..offset).unwrap_or_default();
     before.iter().filter(|byte| **byte == b'\n').count() + 1
 }

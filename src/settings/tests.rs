@@ -203,6 +203,34 @@ fn what_is_wrong_is_told_with_its_place() {
 }
 
 #[test]
+fn problems_of_the_webhooks_are_told_with_the_others() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("webhooks.toml");
+    fs::write(&path, "[[webhook]]\nname = 'a'\n").unwrap();
+    let path = path.to_str().unwrap();
+    let flag = format!("--webhooks={path}");
+    let problems = read(&[&flag, "--max-cases=0"], &[], "").unwrap_err();
+    assert_eq!(
+        problems,
+        [
+            "--max-cases: 0 is too little; at least 1".to_owned(),
+            format!("{path}:1: url: must be set, or url_file, or url_env"),
+        ]
+    );
+
+    fs::write(path, "[[webhook]]\nname = 'a'\nurl = 'http://a/hidden'\n").unwrap();
+    let settings = read(&[&flag], &[], "").unwrap();
+    assert_eq!(settings.webhooks.declared()[0].name, "a");
+    let printed = settings.to_toml();
+    assert!(
+        printed.contains(&format!("\nwebhooks = \"{path}\"\n")),
+        "{printed}"
+    );
+    assert!(!printed.contains("hidden"), "{printed}");
+    assert_eq!(read(&[], &[], &printed), Ok(settings));
+}
+
+#[test]
 fn a_broken_or_missing_file_is_named() {
     let problems = read(&[], &[], "max_cases = 1\nlisten = \n").unwrap_err();
     assert_eq!(problems.len(), 1, "{problems:?}");
