@@ -15,6 +15,7 @@ pub mod journal;
 pub mod metrics;
 pub mod model;
 pub mod node;
+pub mod notify;
 pub mod pb;
 pub mod plan;
 pub mod probe;

@@ -3,17 +3,20 @@
 
 use std::sync::Arc;
 
+use tokio::sync::oneshot;
+use uuid::Uuid;
+
 use crate::{
     engine::{
         Answer,
         health::{DeadNotification, Notification},
     },
     journal::Admission,
-    model::{Delivered, Event, Redelivery, Webhook},
+    model::{Delivered, Event, Position, Redelivery, Webhook},
     pb::storage as pb,
 };
 
-use super::{Node, NodeError, Reply, token};
+use super::{Appended, Node, NodeError, Reply, token};
 
 /// Where a notification stands.
 #[derive(Clone, Debug)]
@@ -53,10 +56,29 @@ impl Node {
         &self.options().webhooks
     }
 
-    /// Id of a notification: where the event of which it tells is in the journal.
+    /// Identity of the journal.
+    pub fn journal_id(&self) -> Uuid {
+        self.journal().id()
+    }
+
+    /// Id of a notification: where the event of which it tells is, in which
+    /// journal. So it differs from those of other servers, and of this one's
+    /// earlier data.
     pub fn notification_id(&self, case_name: &str, notification: &Notification) -> String {
-        let partition = self.partition_number(case_name);
-        format!("{partition}-{}", notification.position)
+        format!("{}{}", self.id_prefix(case_name), notification.position)
+    }
+
+    /// The position in an id; none if it is no id of a case's notification.
+    pub fn notification_position(&self, case_name: &str, id: &str) -> Option<Position> {
+        let position = id.strip_prefix(&self.id_prefix(case_name))?;
+        let plain = position.bytes().all(|b| b.is_ascii_digit());
+        position.parse().ok().filter(|_| plain)
+    }
+
+    fn id_prefix(&self, case_name: &str) -> String {
+        // The last digits are random in every version of UUIDs that is in use.
+        let journal = self.journal_id().as_u128() & 0xffff_ffff;
+        format!("{journal:08x}-{}-", self.partition_number(case_name))
     }
 
     /// What each webhook is to be told next of each case: the name of the case
@@ -73,19 +95,28 @@ impl Node {
         next
     }
 
+    /// What a webhook is to be told next of a case.
+    pub fn next_notification(&self, case_name: &str, webhook: &str) -> Option<Arc<Notification>> {
+        let state = self.partition(case_name).lock();
+        let mut next = state.engine.notifications(case_name)?.next();
+        next.find(|one| one.webhook == webhook).map(Arc::clone)
+    }
+
     /// Resolves when what webhooks are to be told may have changed since the last
     /// call.
     pub async fn notifications_changed(&self) {
         self.0.notified.notified().await;
     }
 
-    /// Takes note that a webhook was told, or that this was given up. It is tried
-    /// again after a restart if this cannot be stored.
-    pub fn delivered(&self, delivered: Delivered) {
+    /// Takes note that a webhook was told, or that this was given up; resolves
+    /// when that is durable and what comes next is known.
+    pub async fn delivered(&self, delivered: Delivered) -> Result<(), NodeError> {
         let number = self.partition_number(&delivered.case_name);
+        let (caller, answer) = oneshot::channel();
         let event = Event::Delivered(delivered);
         self.journal()
-            .append(number, Admission::Always, vec![(event, Reply::Nobody)]);
+            .append(number, Admission::Always, vec![(event, Reply::One(caller))]);
+        Appended(answer).answer().await.map(drop)
     }
 
     /// A page of notifications by case and in their order, each with the name of

@@ -24,7 +24,7 @@ use crate::{
     clock::SystemClock,
     headers::TestHeadersLayer,
     node::{Node, NodeOptions, Opened},
-    probe, services,
+    notify, probe, services,
     settings::ServeSettings,
     telemetry::{Tracing, TracingError},
 };
@@ -91,8 +91,16 @@ pub struct RunningServer {
     stop_accepting: oneshot::Sender<()>,
     serving: JoinHandle<Result<(), tonic::transport::Error>>,
     probing: JoinHandle<()>,
+    notifier: JoinHandle<()>,
     drain_grace: Duration,
     tracing: Option<Tracing>,
+}
+
+/// How a server works beside its settings.
+#[derive(Clone, Debug, Default)]
+pub struct ServerOptions {
+    /// How webhooks are told.
+    pub notify: notify::Options,
 }
 
 /// Starts a server on a listener; resolves when it serves.
@@ -100,12 +108,21 @@ pub async fn start(
     settings: &ServeSettings,
     listener: TcpListener,
 ) -> Result<RunningServer, ServerError> {
+    start_with(settings, ServerOptions::default(), listener).await
+}
+
+/// [`start`] with other options than the usual ones.
+pub async fn start_with(
+    settings: &ServeSettings,
+    options: ServerOptions,
+    listener: TcpListener,
+) -> Result<RunningServer, ServerError> {
+    let ServerOptions { notify } = options;
     let clock = Arc::new(SystemClock);
     let addr = listener.local_addr().map_err(ServerError::Listener)?;
     let http = http::bind(settings.http_listen).await?;
     let (journal, archive) = storage::open(settings, clock.clone()).await?;
-    let options = node_options(settings);
-    let opened = Node::open(journal, archive, clock.clone(), options).await?;
+    let opened = Node::open(journal, archive, clock.clone(), node_options(settings)).await?;
     let node = opened.node.clone();
     let tracing = Tracing::start(settings, clock.clone(), &node).await?;
 
@@ -154,6 +171,12 @@ pub async fn start(
     let http_addr = http
         .as_ref()
         .map(|http| tracing::field::display(http.addr()));
+    // A part of the grace period is enough for what is told while it begins.
+    let notify = notify::Options {
+        ending: notify.ending.min(settings.drain_grace / 4),
+        ..notify
+    };
+    let notifier = tokio::spawn(notify::run(node.clone(), notify));
     tracing::info!(%addr, http_addr, data_dir = %settings.data_dir.display(), "serving");
     Ok(RunningServer {
         addr,
@@ -164,6 +187,7 @@ pub async fn start(
         stop_accepting,
         serving: tokio::spawn(serving),
         probing,
+        notifier,
         drain_grace: settings.drain_grace,
         tracing,
     })
@@ -222,6 +246,10 @@ impl RunningServer {
         if let Some(http) = self.http {
             http.stop(deadline).await;
         }
+        // It began to end when the waits did, and what it told is to be recorded.
+        if let Err(error) = self.notifier.await {
+            tracing::error!(%error, "the task that tells webhooks ended unexpectedly");
+        }
         let opened = self.opened;
         let closing = tokio::task::spawn_blocking(move || opened.close(deadline));
         match tokio::time::timeout_at(deadline.into(), closing).await {
@@ -264,6 +292,7 @@ fn node_options(settings: &ServeSettings) -> NodeOptions {
         archive_backlog_bytes: settings.archive_backlog_bytes.bytes(),
         retention_age: Some(settings.retention_age).filter(|age| !age.is_zero()),
         retention_size: Some(settings.retention_size.bytes()).filter(|&size| size > 0),
+        webhooks: Arc::clone(settings.webhooks.declared()),
         ..NodeOptions::default()
     }
 }

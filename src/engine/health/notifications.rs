@@ -41,6 +41,24 @@ pub enum Subject {
     },
 }
 
+impl Subject {
+    /// State of the case, or of the report.
+    pub fn state(&self) -> State {
+        match self {
+            Subject::Transition(transition) => transition.state,
+            Subject::Report { state, .. } => *state,
+        }
+    }
+
+    /// What it says, for people.
+    pub fn text(&self) -> String {
+        match self {
+            Subject::Transition(transition) => transition.reason.clone(),
+            Subject::Report { id, .. } => format!("execution {id}"),
+        }
+    }
+}
+
 /// A notification that was given up.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DeadNotification {

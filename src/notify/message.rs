@@ -1,0 +1,66 @@
+//! What is sent: a notification in the form of its webhook.
+
+use super::{alertmanager, cloudevents, slack};
+use crate::{
+    convert::json::JsonError,
+    engine::health::{Notification, Subject},
+    model::{Json, Time, Transition, WebhookFormat},
+};
+
+/// A notification, and what the receivers know it by.
+#[derive(Clone, Copy, Debug)]
+pub struct About<'a> {
+    /// Its id.
+    pub id: &'a str,
+    /// The server that tells it, as a URI reference.
+    pub source: &'a str,
+    /// Name of the case.
+    pub case_name: &'a str,
+    /// The notification.
+    pub notification: &'a Notification,
+}
+
+/// The body of a request, and its `Content-Type`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Message {
+    /// Media type of the body.
+    pub content_type: &'static str,
+    /// The body.
+    pub body: Json,
+}
+
+/// Why a notification cannot be told in the form of its webhook.
+#[derive(Debug, thiserror::Error)]
+pub enum MessageError {
+    /// Alerts are about cases.
+    #[error("alerts are about cases, and this is the report on an execution")]
+    NoAlert,
+    /// It has no JSON.
+    #[error(transparent)]
+    Json(#[from] JsonError),
+}
+
+/// A notification in a form.
+pub fn message(format: WebhookFormat, about: &About<'_>) -> Result<Message, MessageError> {
+    let plain = "application/json";
+    let (content_type, body) = match format {
+        WebhookFormat::CloudEvents => (cloudevents::MEDIA_TYPE, cloudevents::event(about)?),
+        WebhookFormat::Slack => (plain, slack::message(about)),
+        WebhookFormat::Alertmanager => match &about.notification.subject {
+            Subject::Transition(transition) => (plain, alertmanager::alerts(transition)),
+            Subject::Report(_) => return Err(MessageError::NoAlert),
+        },
+    };
+    Ok(Message { content_type, body })
+}
+
+/// A time as the receivers read it: RFC 3339 in UTC.
+pub(super) fn instant(time: Time) -> Json {
+    Json::from(time.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true))
+}
+
+/// The incident that runs after a transition.
+pub(super) fn running(transition: &Transition) -> Option<&crate::model::Incident> {
+    let over = transition.kind == crate::model::TransitionKind::Recovered;
+    transition.incident.as_ref().filter(|_| !over)
+}

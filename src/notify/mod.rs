@@ -1,0 +1,297 @@
+//! Tells webhooks what the node has queued for them.
+//!
+//! Each webhook is told of each case by one worker: one notification after the
+//! other, in their order, the next one only once the node has taken note that
+//! the one before was delivered or given up. So a receiver sees each at least
+//! once, and what was confirmed never again; the id tells repetitions.
+//!
+//! Knows the node only by what is next and what came of it; keeps nothing that a
+//! restart would miss.
+
+mod alertmanager;
+mod backoff;
+mod cloudevents;
+mod message;
+mod post;
+mod sign;
+mod slack;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use futures_util::FutureExt as _;
+use tokio::{
+    sync::Semaphore,
+    task::{Id, JoinError, JoinSet},
+    time::{Instant, sleep, sleep_until, timeout},
+};
+
+use crate::{
+    engine::health::Notification,
+    http::HttpClient,
+    model::{Delivered, Webhook},
+    node::{Node, NodeError},
+};
+
+use message::{About, message};
+use post::{Outgoing, post};
+
+/// Least time between two looks at all cases.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
+/// How long to wait before what came of a notification is recorded again.
+const RECORD_AGAIN: Duration = Duration::from_secs(1);
+
+/// How webhooks are told.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Pause after the first failed attempt, about; it doubles with each one.
+    pub first_pause: Duration,
+    /// The longest pause, about.
+    pub longest_pause: Duration,
+    /// The longest pause that a receiver can ask for.
+    pub longest_asked: Duration,
+    /// Attempts that may be under way at once, for each webhook.
+    pub at_once: usize,
+    /// How long attempts that are under way may take when the node goes down.
+    pub ending: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            first_pause: Duration::from_secs(1),
+            longest_pause: Duration::from_secs(300),
+            longest_asked: Duration::from_secs(900),
+            at_once: 8,
+            ending: Duration::from_secs(1),
+        }
+    }
+}
+
+/// A case and a webhook that is told of it, by their names.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Pair {
+    case_name: String,
+    webhook: String,
+}
+
+/// A webhook, and its places for attempts.
+struct Receiver {
+    webhook: Webhook,
+    places: Semaphore,
+}
+
+/// What all workers share.
+struct Notifier {
+    node: Node,
+    options: Options,
+    client: HttpClient,
+    receivers: HashMap<String, Receiver>,
+    source: String,
+}
+
+/// Tells webhooks until the node goes down. What is under way then may end, for
+/// a short time; the rest is told after the next start.
+pub async fn run(node: Node, options: Options) {
+    let receivers = node.webhooks().iter().map(|webhook| {
+        let receiver = Receiver {
+            webhook: webhook.clone(),
+            places: Semaphore::new(options.at_once.clamp(1, Semaphore::MAX_PERMITS)),
+        };
+        (webhook.name.clone(), receiver)
+    });
+    let notifier = Arc::new(Notifier {
+        receivers: receivers.collect(),
+        source: format!("/livecheck/{}", node.journal_id()),
+        client: HttpClient::default(),
+        options,
+        node,
+    });
+    let mut workers = Workers {
+        notifier: Arc::clone(&notifier),
+        tasks: JoinSet::new(),
+        pairs: HashMap::new(),
+        working: HashSet::new(),
+    };
+    let mut look_from = Instant::now();
+    workers.look();
+    loop {
+        let changed = async {
+            sleep_until(look_from).await;
+            notifier.node.notifications_changed().await;
+        };
+        tokio::select! {
+            biased;
+            () = notifier.node.closing() => break,
+            Some(ended) = workers.tasks.join_next_with_id() => workers.ended(ended),
+            () = changed => {
+                look_from = Instant::now() + LOOK_EVERY;
+                workers.look();
+            }
+        }
+    }
+    let ended = async { while workers.tasks.join_next().await.is_some() {} };
+    if timeout(notifier.options.ending, ended).await.is_err() {
+        tracing::info!("attempts to tell webhooks are cut off; they are made after a restart");
+    }
+}
+
+/// The workers: at most one for each pair.
+struct Workers {
+    notifier: Arc<Notifier>,
+    tasks: JoinSet<()>,
+    pairs: HashMap<Id, Pair>,
+    working: HashSet<Pair>,
+}
+
+impl Workers {
+    /// Starts workers where something is to be told and none is at work.
+    fn look(&mut self) {
+        for (case_name, notification) in self.notifier.node.next_notifications() {
+            let pair = Pair {
+                case_name,
+                webhook: notification.webhook.clone(),
+            };
+            if !self.working.contains(&pair) {
+                self.start(pair);
+            }
+        }
+    }
+
+    fn start(&mut self, pair: Pair) {
+        let worker = Arc::clone(&self.notifier).work(pair.clone());
+        let task = self.tasks.spawn(worker).id();
+        self.pairs.insert(task, pair.clone());
+        self.working.insert(pair);
+    }
+
+    fn ended(&mut self, ended: Result<(Id, ()), JoinError>) {
+        let task = match ended {
+            Ok((task, ())) => task,
+            Err(error) => {
+                tracing::error!(%error, "a worker that tells a webhook ended unexpectedly");
+                error.id()
+            }
+        };
+        let Some(pair) = self.pairs.remove(&task) else {
+            return;
+        };
+        self.working.remove(&pair);
+        // What was queued while it ended.
+        if self.notifier.next(&pair).is_some() {
+            self.start(pair);
+        }
+    }
+}
+
+impl Notifier {
+    fn next(&self, pair: &Pair) -> Option<Arc<Notification>> {
+        self.node.next_notification(&pair.case_name, &pair.webhook)
+    }
+
+    /// Tells what is queued for a pair until nothing is left, or the node goes
+    /// down.
+    async fn work(self: Arc<Self>, pair: Pair) {
+        while let Some(notification) = self.next(&pair) {
+            if self.node.closing().now_or_never().is_some() {
+                return;
+            }
+            if let Some(delivered) = self.deliver(&pair, &notification).await
+                && !self.record(delivered).await
+            {
+                return;
+            }
+        }
+    }
+
+    /// Tells one; `None` if it is not to be told any more, or the node goes down.
+    async fn deliver(&self, pair: &Pair, notification: &Notification) -> Option<Delivered> {
+        let Pair { case_name, webhook } = pair;
+        let id = self.node.notification_id(case_name, notification);
+        let delivered = |attempts, error: Option<String>| {
+            match &error {
+                None => tracing::debug!(%id, case_name, webhook, attempts, "told a webhook"),
+                Some(error) => {
+                    tracing::warn!(%id, case_name, webhook, attempts, error, "gave up to tell a webhook");
+                }
+            }
+            Some(Delivered {
+                case_name: case_name.clone(),
+                webhook: webhook.clone(),
+                position: notification.position,
+                attempts,
+                error,
+            })
+        };
+        let Some(receiver) = self.receivers.get(webhook) else {
+            return delivered(0, Some("the settings name no such webhook".to_owned()));
+        };
+        let about = About {
+            id: &id,
+            source: &self.source,
+            case_name,
+            notification,
+        };
+        let outgoing = match message(receiver.webhook.format, &about) {
+            Ok(message) => Outgoing {
+                id: id.clone(),
+                content_type: message.content_type,
+                body: message.body.to_string().into(),
+            },
+            Err(error) => return delivered(0, Some(error.to_string())),
+        };
+        let mut attempts = 0;
+        loop {
+            let place = self.unless_closing(receiver.places.acquire()).await?;
+            let told = post(&self.client, &receiver.webhook, &outgoing, self.node.now());
+            let failure = match told.await {
+                Ok(()) => return delivered(attempts + 1, None),
+                Err(failure) => failure,
+            };
+            drop(place);
+            attempts += 1;
+            if attempts >= receiver.webhook.max_attempts {
+                return delivered(attempts, Some(failure.error));
+            }
+            let salt = format!("{id} {webhook}");
+            let pause = backoff::pause(&self.options, attempts, failure.retry_after, &salt);
+            let error = failure.error;
+            tracing::info!(%id, case_name, webhook, attempts, error, ?pause, "a webhook was not told");
+            self.unless_closing(sleep(pause)).await?;
+            // Its case may be deleted, or too much wait behind it.
+            let next = self.next(pair);
+            next.filter(|next| next.position == notification.position)?;
+        }
+    }
+
+    /// Records what came of a notification, again if that failed: it must not be
+    /// told once more because of it. Whether it is recorded; it is not if the
+    /// node goes down.
+    async fn record(&self, delivered: Delivered) -> bool {
+        loop {
+            match self.node.delivered(delivered.clone()).await {
+                Ok(()) => return true,
+                Err(NodeError::ShuttingDown) => return false,
+                Err(error) => {
+                    tracing::warn!(%error, "what came of a notification was not recorded");
+                }
+            }
+            if self.unless_closing(sleep(RECORD_AGAIN)).await.is_none() {
+                return false;
+            }
+        }
+    }
+
+    async fn unless_closing<T>(&self, what: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            biased;
+            () = self.node.closing() => None,
+            done = what => Some(done),
+        }
+    }
+}
