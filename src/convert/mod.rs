@@ -9,6 +9,7 @@ pub mod case;
 pub mod json;
 pub mod models;
 pub mod names;
+pub mod notification;
 pub mod probe;
 pub mod status;
 pub mod storage;

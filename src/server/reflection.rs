@@ -6,10 +6,11 @@ use crate::pb;
 
 /// The services whose health is told, and that reflection lists; the empty name
 /// stands for the server as a whole and is told only as health.
-pub(super) const SERVICES: [&str; 5] = [
+pub(super) const SERVICES: [&str; 6] = [
     "",
     "livecheck.v1.CaseService",
     "livecheck.v1.ExecutionService",
+    "livecheck.v1.NotificationService",
     "livecheck.v1.ReportService",
     "livecheck.v1.SignalService",
 ];

@@ -6,6 +6,7 @@ mod bad_request;
 mod case;
 mod execution;
 mod fields;
+mod notification;
 mod report;
 mod signal;
 mod signal_stream;
@@ -20,6 +21,7 @@ use crate::{
     node::Node,
     pb::v1::{
         case_service_server::CaseServiceServer, execution_service_server::ExecutionServiceServer,
+        notification_service_server::NotificationServiceServer,
         report_service_server::ReportServiceServer, signal_service_server::SignalServiceServer,
     },
 };
@@ -29,7 +31,7 @@ pub use status::unread_response;
 /// A stream of messages to a client.
 type Stream<T> = Pin<Box<dyn tokio_stream::Stream<Item = Result<T, Status>> + Send>>;
 
-/// The four services over a node; `max_message_bytes` bounds each message that
+/// The services over a node; `max_message_bytes` bounds each message that
 /// is taken.
 pub fn routes(node: &Node, max_message_bytes: usize) -> Routes {
     let node = || node.clone();
@@ -45,6 +47,10 @@ pub fn routes(node: &Node, max_message_bytes: usize) -> Routes {
         )
         .add_service(
             ReportServiceServer::new(report::Reports { node: node() })
+                .max_decoding_message_size(max_message_bytes),
+        )
+        .add_service(
+            NotificationServiceServer::new(notification::NotificationCalls { node: node() })
                 .max_decoding_message_size(max_message_bytes),
         )
         .add_service(
