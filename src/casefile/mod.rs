@@ -12,6 +12,7 @@ mod suggest;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod value;
 
 use std::{
     collections::{HashMap, hash_map::Entry},

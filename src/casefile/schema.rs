@@ -16,6 +16,7 @@ use super::{
     single,
     suggest::nearest,
     tree::{Content, Node},
+    value,
 };
 use crate::{convert::violation::quoted, model::Json, plan::Place};
 
@@ -33,9 +34,11 @@ pub(super) fn read(
     (json, walk.places)
 }
 
-struct Walk<'a> {
+/// One way through the tree of a message.
+pub(super) struct Walk<'a> {
     faults: &'a mut Vec<Fault>,
-    places: Places,
+    /// Where everything stands that was passed.
+    pub places: Places,
 }
 
 impl Walk<'_> {
@@ -49,6 +52,7 @@ impl Walk<'_> {
             return Json::Object(object);
         };
         let mut given = HashMap::new();
+        let mut chosen: HashMap<String, FieldDescriptor> = HashMap::new();
         let mut unknown = Vec::new();
         for (key, value) in entries {
             let Some(name) = self.key(key, path) else {
@@ -63,6 +67,17 @@ impl Walk<'_> {
             if let Some(first) = given.insert(field.number(), key.at) {
                 self.twice(key.at, first, &path);
                 continue;
+            }
+            let one_of = field.containing_oneof().filter(|one| !one.is_synthetic());
+            if let Some(one_of) = one_of.filter(|_| !is_null(value)) {
+                let name = one_of.name().to_owned();
+                if let Some(first) = chosen.get(&name) {
+                    let first = first.name();
+                    let message = format!("`{first}` is given already; take one of them out");
+                    self.refuse(key.at, &path, message);
+                    continue;
+                }
+                chosen.insert(name, field.clone());
             }
             if let Some(json) = self.field(key.at, value, &field, &path) {
                 object.insert(field.json_name().to_owned(), json);
@@ -168,6 +183,9 @@ impl Walk<'_> {
 
     fn single(&mut self, node: &Node, kind: &Kind, path: &str) -> Option<Json> {
         let scalar = match kind {
+            Kind::Message(message) if value::is_json(message) => {
+                return value::read(self, node, message, path);
+            }
             Kind::Message(message) if message.full_name() != single::DURATION => {
                 return Some(self.message(node, message, path));
             }
@@ -189,7 +207,7 @@ impl Walk<'_> {
     }
 
     /// The text of a key.
-    fn key<'n>(&mut self, key: &'n Node, path: &str) -> Option<&'n str> {
+    pub fn key<'n>(&mut self, key: &'n Node, path: &str) -> Option<&'n str> {
         match &key.content {
             Content::Scalar(scalar) if !matches!(meaning(scalar), Meaning::Null) => {
                 Some(&scalar.text)
@@ -232,17 +250,20 @@ impl Walk<'_> {
         let meant = meant.and_then(|meant| message.get_field_by_name(meant));
         if let Some(field) = meant.filter(|field| !is_given(field.number())) {
             self.places.refuse(&join(path, field.name()));
+            if let Some(one_of) = field.containing_oneof() {
+                self.places.refuse(&join(path, one_of.name()));
+            }
         }
     }
 
-    fn twice(&mut self, at: Place, first: Place, path: &str) {
+    pub fn twice(&mut self, at: Place, first: Place, path: &str) {
         let message = format!("is written on line {} already; keep one", first.line);
         self.refuse(at, path, message);
     }
 
     /// Tells that a list, fields or a single value stands where something else
     /// is wanted.
-    fn wrong_kind(&mut self, node: &Node, path: &str, instead: &str) {
+    pub fn wrong_kind(&mut self, node: &Node, path: &str, instead: &str) {
         let is = match &node.content {
             Content::Unreadable(fault) => {
                 self.name_fault(*fault, path);
@@ -262,7 +283,7 @@ impl Walk<'_> {
     }
 
     /// Tells what is wrong with a field; no more is then told about it.
-    fn refuse(&mut self, at: Place, path: &str, message: String) {
+    pub fn refuse(&mut self, at: Place, path: &str, message: String) {
         self.places.refuse(path);
         self.fault(at, path, message);
     }

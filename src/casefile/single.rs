@@ -1,5 +1,9 @@
 //! Single values: a scalar as a field of some kind wants it, in protobuf JSON.
 
+use base64::{
+    Engine as _, alphabet,
+    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
+};
 use prost_reflect::{EnumDescriptor, Kind};
 
 use super::{
@@ -12,6 +16,12 @@ use crate::{convert::violation::quoted, model::Json};
 /// Full name of the message that is written as a text such as `30s`.
 pub(super) const DURATION: &str = "google.protobuf.Duration";
 
+/// Base64 as it is written, with or without padding.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
 /// What a field of this kind wants, in words.
 pub(super) fn wanted(kind: &Kind) -> &'static str {
     match kind {
@@ -19,6 +29,7 @@ pub(super) fn wanted(kind: &Kind) -> &'static str {
         Kind::Double | Kind::Float => "a number",
         Kind::Message(_) => "a duration, such as 30s",
         Kind::Enum(_) => "one of its names",
+        Kind::Bytes => "base64",
         kind if range(kind).is_some() => "a whole number",
         _ => "a text",
     }
@@ -38,6 +49,7 @@ pub(super) fn read(scalar: &Scalar, kind: &Kind) -> Result<Json, String> {
             other => Err(format!("is {}; write {}", shown(other), wanted(kind))),
         },
         Kind::Enum(names) => one_of(meaning, names),
+        Kind::Bytes => base64(&scalar.text),
         kind => match range(kind) {
             Some((min, max)) => whole(meaning, min, max),
             None => text(meaning),
@@ -50,6 +62,16 @@ fn text(meaning: Meaning<'_>) -> Result<Json, String> {
         Meaning::Text(text) => Ok(Json::from(text)),
         Meaning::Number(text, _) => Err(format!("{text} is a number; write \"{text}\"")),
         other => Err(format!("is {0}, not a text; write \"{0}\"", shown(other))),
+    }
+}
+
+/// Bytes in either alphabet of base64, which may be written over several lines.
+fn base64(text: &str) -> Result<Json, String> {
+    let text: String = text.split_ascii_whitespace().collect();
+    let text = text.replace('-', "+").replace('_', "/");
+    match BASE64.decode(&text) {
+        Ok(_) => Ok(Json::from(text)),
+        Err(_) => Err("is no base64; write what `base64 FILE` prints".to_owned()),
     }
 }
 

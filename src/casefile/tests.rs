@@ -1,5 +1,6 @@
 mod expressions;
 mod fields;
+mod health;
 
 use std::time::Duration;
 

@@ -17,7 +17,7 @@ use super::{
     violation::quoted,
 };
 use crate::{
-    model::{GrpcProbe, HttpProbe, Probe, ProbeRequest},
+    model::{DEFAULT_DELAY_MAX, DEFAULT_DELAY_MIN, GrpcProbe, HttpProbe, Probe, ProbeRequest},
     pb::v1,
 };
 
@@ -109,16 +109,17 @@ pub fn probe_from_stored(pb: v1::Probe, bad: &mut Violations) -> Option<Probe> {
 /// Reads a probe that a client sent.
 pub fn probe_from_pb(pb: v1::Probe, bad: &mut Violations) -> Option<Probe> {
     let before = bad.len();
-    let probe = read(pb, Limits::ARGS, bad)?;
-    check_timing(&probe, bad);
-    if !probe.fake_header.is_empty() {
-        check_header_name(&probe.fake_header, &mut bad.field("fake_header"));
+    check_timing(&pb, bad);
+    match &pb.request {
+        Some(Request::Http(request)) => check_http(request, &mut bad.field("http")),
+        Some(Request::Grpc(request)) => check_grpc(request, &mut bad.field("grpc")),
+        None => {}
     }
-    match &probe.request {
-        ProbeRequest::Http(request) => check_http(request, &mut bad.field("http")),
-        ProbeRequest::Grpc(request) => check_grpc(request, &mut bad.field("grpc")),
+    if !pb.fake_header.is_empty() {
+        check_header_name(&pb.fake_header, &mut bad.field("fake_header"));
     }
-    (bad.len() == before).then_some(probe)
+    let probe = read(pb, Limits::ARGS, bad);
+    probe.filter(|_| bad.len() == before)
 }
 
 fn read(pb: v1::Probe, limits: Limits, bad: &mut Violations) -> Option<Probe> {
@@ -185,7 +186,7 @@ fn read(pb: v1::Probe, limits: Limits, bad: &mut Violations) -> Option<Probe> {
             })
         }
         None => {
-            bad.add("names no request; write `http` or `grpc`");
+            bad.add_to("request", "must be set; write `http` or `grpc`");
             None
         }
     };
@@ -206,13 +207,17 @@ fn read(pb: v1::Probe, limits: Limits, bad: &mut Violations) -> Option<Probe> {
     })
 }
 
-fn check_timing(probe: &Probe, bad: &mut Violations) {
-    if !(MIN_FREQUENCY..=MAX_FREQUENCY).contains(&probe.frequency) {
+/// Checks the timing; spans that are none are told where they are read.
+fn check_timing(pb: &v1::Probe, bad: &mut Violations) {
+    let span = |pb: &Option<prost_types::Duration>| {
+        pb.and_then(|pb| duration_from_pb(pb, &mut Violations::new()))
+    };
+    if span(&pb.frequency).is_some_and(|time| !(MIN_FREQUENCY..=MAX_FREQUENCY).contains(&time)) {
         bad.add_to("frequency", "must be at least 1s and at most 30 days");
     }
     for (field, time) in [
-        ("timeout", probe.timeout),
-        ("connect_timeout", probe.connect_timeout),
+        ("timeout", span(&pb.timeout)),
+        ("connect_timeout", span(&pb.connect_timeout)),
     ] {
         if time.is_some_and(|time| time.is_zero()) {
             bad.add_to(
@@ -221,10 +226,10 @@ fn check_timing(probe: &Probe, bad: &mut Violations) {
             );
         }
     }
-    if probe.retries.is_some_and(|retries| retries > MAX_RETRIES) {
+    if pb.retries.is_some_and(|retries| retries > MAX_RETRIES) {
         bad.add_to("retries", format!("must be at most {MAX_RETRIES}"));
     }
-    if let Some(backoff) = probe.delay_backoff
+    if let Some(backoff) = pb.delay_backoff
         && !(1.0..=MAX_BACKOFF).contains(&backoff)
     {
         bad.add_to(
@@ -232,14 +237,23 @@ fn check_timing(probe: &Probe, bad: &mut Violations) {
             format!("is {backoff}; write a factor from 1 to {MAX_BACKOFF}"),
         );
     }
-    if let (Some(min), Some(max)) = (probe.delay_min, probe.delay_max)
-        && max < min
-    {
-        bad.add_to("delay_max", "is less than `delay_min`");
+    match (span(&pb.delay_min), span(&pb.delay_max)) {
+        (Some(min), Some(max)) if max < min => {
+            bad.add_to("delay_max", "is less than `delay_min`");
+        }
+        (Some(min), None) if pb.delay_max.is_none() && min > DEFAULT_DELAY_MAX => bad.add_to(
+            "delay_min",
+            "is more than `delay_max`, which is 5s where it is left out; write `delay_max` too",
+        ),
+        (None, Some(max)) if pb.delay_min.is_none() && max < DEFAULT_DELAY_MIN => bad.add_to(
+            "delay_max",
+            "is less than `delay_min`, which is 0.5s where it is left out; write `delay_min` too",
+        ),
+        _ => {}
     }
 }
 
-fn check_http(request: &HttpProbe, bad: &mut Violations) {
+fn check_http(request: &v1::HttpProbe, bad: &mut Violations) {
     if Method::from_bytes(request.method.as_bytes()).is_err() && !request.method.is_empty() {
         bad.add_to(
             "method",
@@ -258,7 +272,7 @@ fn check_http(request: &HttpProbe, bad: &mut Violations) {
     }
 }
 
-fn check_grpc(request: &GrpcProbe, bad: &mut Violations) {
+fn check_grpc(request: &v1::GrpcProbe, bad: &mut Violations) {
     check_target(&request.target, &mut bad.field("target"));
     let parts = request.method.split_once('/');
     if !parts.is_some_and(|(service, method)| {
@@ -284,7 +298,7 @@ fn check_grpc(request: &GrpcProbe, bad: &mut Violations) {
         };
         if !fits || value.len() > MAX_HEADER_BYTES {
             bad.add(
-                "is no metadata: keys are lower-case ASCII, values visible ASCII or, where the \
+                "is no metadata: keys are ASCII, values visible ASCII or, where the \
                  key ends in `-bin`, base64; at most 4 KiB",
             );
         }
@@ -347,3 +361,6 @@ fn check_count(field: &str, headers: &BTreeMap<String, String>, bad: &mut Violat
         );
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -24,7 +24,9 @@ pub use event::{
 };
 pub use execution::{ExecutionView, SignalProgress, TestExecution};
 pub use json::{Json, MAX_SAFE_INTEGER, json_text, number, value_size};
-pub use probe::{GrpcProbe, HttpProbe, Probe, ProbeRequest, ProbeResult};
+pub use probe::{
+    DEFAULT_DELAY_MAX, DEFAULT_DELAY_MIN, GrpcProbe, HttpProbe, Probe, ProbeRequest, ProbeResult,
+};
 pub use report::{Failure, TestReport};
 pub use signal::{ReceivedSignal, SignalEvent, SignalOutcome};
 pub use state::State;

@@ -33,6 +33,7 @@ fn plain() -> v1::Case {
 #[test]
 fn every_field_comes_back() {
     let full = v1::Case {
+        name: "orders.checkout".to_owned(),
         description: "the way of an order".to_owned(),
         labels: BTreeMap::from([("team".to_owned(), "orders".to_owned())]),
         active: Some(true),
@@ -63,8 +64,22 @@ fn every_field_comes_back() {
             },
         ],
         contracts: vec![contract("true")],
+        warn_stalled_after: seconds(0),
+        probe: Some(v1::Probe {
+            frequency: seconds(1),
+            request: Some(v1::probe::Request::Http(v1::HttpProbe {
+                url: "http://orders".to_owned(),
+                ..Default::default()
+            })),
+            ..Default::default()
+        }),
+        max_consecutive_failures: Some(1_000_000),
+        state_transition_delay: seconds(30 * 24 * 3600),
+        max_history: Some(1000),
+        max_executions_per_second: Some(1e6),
+        max_live_executions: Some(u32::MAX),
+        webhooks: (0..16).map(|n| n.to_string()).collect(),
         revision: 7,
-        ..plain()
     };
     for case in [plain(), full] {
         let read = case_from_pb(case.clone()).expect("a good case");
@@ -79,6 +94,15 @@ fn what_is_left_out_stays_left_out() {
         (read.active, read.probability, read.test_expires),
         (None, None, None)
     );
+    let stalls = (read.warn_stalled_after, read.state_transition_delay);
+    assert_eq!(stalls, (None, None));
+    assert_eq!(read.probe, None);
+    assert_eq!(
+        (read.max_consecutive_failures, read.max_history),
+        (None, None)
+    );
+    let budgets = (read.max_executions_per_second, read.max_live_executions);
+    assert_eq!(budgets, (None, None));
     let sent = &read.signals[0];
     assert_eq!(
         (sent.timeout, sent.within, sent.min, sent.max, &sent.key),
@@ -216,6 +240,59 @@ fn each_rule() {
             },
             "contracts[0].id: is 129 bytes long; at most 128; \
              contracts[0].message: is 1025 bytes long; at most 1024",
+        ),
+        (
+            |c| c.warn_stalled_after = seconds(-1),
+            "warn_stalled_after: must not be negative",
+        ),
+        (
+            |c| c.probe = Some(v1::Probe::default()),
+            "probe.frequency: must be set; write how long it is from one probe to the next, \
+             such as 30s; probe.request: must be set; write `http` or `grpc`",
+        ),
+        (
+            |c| c.max_consecutive_failures = Some(0),
+            "max_consecutive_failures: is 0; write a number from 1 to 1000000",
+        ),
+        (
+            |c| c.max_consecutive_failures = Some(1_000_001),
+            "max_consecutive_failures: is 1000001; write a number from 1 to 1000000",
+        ),
+        (
+            |c| c.state_transition_delay = seconds(30 * 24 * 3600 + 1),
+            "state_transition_delay: must be at most 30 days, which is 2592000s",
+        ),
+        (
+            |c| c.max_history = Some(1001),
+            "max_history: is 1001; write a number from 1 to 1000",
+        ),
+        (
+            |c| c.max_live_executions = Some(0),
+            "max_live_executions: is 0; write a number from 1 to 4294967295",
+        ),
+        (
+            |c| c.max_executions_per_second = Some(0.0),
+            "max_executions_per_second: is 0; write a number of more than 0 and at most \
+             1000000, such as 0.5 for one in two seconds",
+        ),
+        (
+            |c| c.max_executions_per_second = Some(f64::NAN),
+            "max_executions_per_second: is NaN; write a number of more than 0 and at most \
+             1000000, such as 0.5 for one in two seconds",
+        ),
+        (
+            |c| c.max_executions_per_second = Some(1_000_001.0),
+            "max_executions_per_second: is 1000001; write a number of more than 0 and at most \
+             1000000, such as 0.5 for one in two seconds",
+        ),
+        (
+            |c| c.webhooks = (0..17).map(|n| n.to_string()).collect(),
+            "webhooks: has 17 items; at most 16",
+        ),
+        (
+            |c| c.webhooks = vec!["a b".to_owned(), "c".to_owned(), "c".to_owned()],
+            "webhooks[0]: \"a b\" must be made of ASCII letters, digits, '_', '.' and '-'; \
+             webhooks[2]: \"c\" is named twice",
         ),
     ];
     for (change, expected) in rules {
