@@ -109,5 +109,7 @@ unary!(
     ApplyCaseResponse,
     GetCaseResponse,
     ListCasesResponse,
+    ControlCaseResponse,
+    ListFailuresResponse,
     DeleteCaseResponse,
 );

@@ -6,9 +6,9 @@ use livecheck::{
     pb::v1::{
         ApplyCaseRequest, CancelExecutionRequest, Case, Contract, DeleteCaseRequest,
         GetCaseRequest, GetExecutionRequest, GetReportRequest, ListCasesRequest,
-        ListExecutionsRequest, ListReportsRequest, SendSignalRequest, Signal, SignalEvent,
-        SubmitExecutionRequest, WaitSignalRequest, WatchCasesRequest, WatchExecutionRequest,
-        WatchReportsRequest, WatchSignalsRequest,
+        ListExecutionsRequest, ListFailuresRequest, ListReportsRequest, SendSignalRequest, Signal,
+        SignalEvent, SubmitExecutionRequest, WaitSignalRequest, WatchCasesRequest,
+        WatchExecutionRequest, WatchReportsRequest, WatchSignalsRequest,
     },
 };
 use prost_types::{Duration, Timestamp};
@@ -57,6 +57,8 @@ macro_rules! refused {
         server.stop().await;
     }};
 }
+
+mod cases;
 
 fn long(bytes: usize) -> String {
     "x".repeat(bytes)
@@ -185,111 +187,17 @@ async fn every_bad_field_of_the_report_service_is_named() {
         }) => InvalidArgument, "INVALID_FIELDS", [
             "case_name", "states[0]", "states[1]", "since", "until", "page_size",
         ];
+        reports.list_failures(ListFailuresRequest {
+            case_name: "\u{0}".to_owned(),
+            since: NO_TIME,
+            page_size: 1001,
+            page_token: String::new(),
+        }) => InvalidArgument, "INVALID_FIELDS", ["case_name", "since", "page_size"];
         reports.watch_reports(WatchReportsRequest {
             case_name: long(257),
             states: vec![2, 8],
             ..WatchReportsRequest::default()
         }) => InvalidArgument, "INVALID_FIELDS", ["case_name", "states[1]"];
-    }
-}
-
-#[tokio::test]
-async fn every_bad_field_of_the_case_service_is_named() {
-    let apply = |case: Case, validate_only| ApplyCaseRequest {
-        case: Some(case),
-        validate_only,
-    };
-    let bad = Case {
-        name: "a\tb".to_owned(),
-        description: long(4097),
-        labels: [(long(129), long(1025))].into(),
-        probability: Some(f64::NAN),
-        test_expires: seconds(31 * 24 * 3600),
-        signals: vec![
-            Signal {
-                name: "ä".to_owned(),
-                timeout: NEGATIVE,
-                within: seconds(0),
-                min: Some(3),
-                max: Some(2),
-                key: Some("  ".to_owned()),
-                expect: vec![contract("")],
-                ..Signal::default()
-            },
-            Signal {
-                after: vec!["unknown".to_owned()],
-                ..signal("second")
-            },
-            Signal {
-                min: Some(257),
-                ..signal("second")
-            },
-        ],
-        contracts: vec![Contract {
-            expression: "signals.third.at ==".to_owned(),
-            id: long(129),
-            message: long(1025),
-        }],
-        ..Case::default()
-    };
-    let fields = [
-        "case.name",
-        "case.description",
-        "case.labels",
-        "case.probability",
-        "case.test_expires",
-        "case.signals[0].name",
-        "case.signals[0].timeout",
-        "case.signals[0].within",
-        "case.signals[0].max",
-        "case.signals[0].key",
-        "case.signals[0].expect[0].expression",
-        "case.signals[1].after",
-        "case.signals[2].name",
-        "case.signals[2].min",
-        "case.contracts[0].expression",
-        "case.contracts[0].id",
-        "case.contracts[0].message",
-    ];
-    let (server, clients) = prepared().await;
-    let before = clients.everything().await;
-    for validate_only in [false, true] {
-        let request = apply(bad.clone(), validate_only);
-        let refusal = clients
-            .cases
-            .clone()
-            .apply_case(request)
-            .await
-            .refusal()
-            .await;
-        assert_eq!(refusal.reason, "INVALID_FIELDS");
-        for field in fields {
-            let named = |text: &str| text.starts_with(field);
-            assert!(
-                refusal.fields.iter().any(|one| named(one)),
-                "{field}: {refusal:#?}"
-            );
-            assert!(refusal.message.contains(field), "{field}: {refusal:#?}");
-        }
-    }
-    assert_eq!(clients.everything().await, before);
-    server.stop().await;
-
-    refused! {
-        cases.apply_case(ApplyCaseRequest::default())
-            => InvalidArgument, "INVALID_FIELDS", ["case"];
-        cases.apply_case(apply(Case::default(), false))
-            => InvalidArgument, "INVALID_FIELDS", ["case.name"];
-        cases.get_case(GetCaseRequest::default())
-            => InvalidArgument, "INVALID_FIELDS", ["name"];
-        cases.get_case(GetCaseRequest { name: long(257) })
-            => InvalidArgument, "INVALID_FIELDS", ["name"];
-        cases.list_cases(ListCasesRequest { page_size: i32::MIN, page_token: String::new() })
-            => InvalidArgument, "INVALID_FIELDS", ["page_size"];
-        cases.delete_case(DeleteCaseRequest::default())
-            => InvalidArgument, "INVALID_FIELDS", ["name"];
-        cases.delete_case(DeleteCaseRequest { name: "a\u{0}".into() })
-            => InvalidArgument, "INVALID_FIELDS", ["name"];
     }
 }
 
