@@ -1,5 +1,12 @@
 //! Messages as text for people.
 
+mod cases;
+mod declaration;
+mod failures;
+mod status;
+
+use std::time::Duration;
+
 use comfy_table::Cell;
 
 use super::{
@@ -11,10 +18,15 @@ use crate::{
         Violations,
         value::{Limits, list_from_pb, object_from_pb},
     },
-    model::{DEFAULT_PROBABILITY, DEFAULT_SIGNAL_TIMEOUT, DEFAULT_TEST_EXPIRES, Json},
+    model::Json,
     pb::v1,
     settings::units::format_duration,
 };
+
+pub use cases::{CASE, WATCHED_CASE, case, cases, watched_case};
+pub use declaration::case_file;
+pub use failures::{FAILURES, failures};
+pub use status::control;
 
 /// Full name of a report.
 pub const REPORT: &str = "livecheck.v1.TestReport";
@@ -24,14 +36,14 @@ pub const WATCHED_REPORT: &str = "livecheck.v1.WatchReportsResponse";
 pub const EXECUTION_VIEW: &str = "livecheck.v1.ExecutionView";
 /// Full name of a step of a watched execution.
 pub const WATCHED_STEP: &str = "livecheck.v1.WatchExecutionResponse";
-/// Full name of a case with what is known of it.
-pub const CASE: &str = "livecheck.v1.GetCaseResponse";
 
 /// Least widths of a watched report's columns, so that lines that come one by
 /// one stand below each other.
 const WATCH_WIDTHS: &[u16] = &[24, 7, 9];
 /// The same for the signals of a watched execution.
 const STEP_WIDTHS: &[u16] = &[24, 20, 8];
+/// What stands for the id in a report that is about the case itself.
+const OF_THE_CASE: &str = "(the case itself)";
 const REPORT_HEADINGS: &[&str] = &["CONCLUDED", "STATE", ">RUNTIME", "CASE", "ID"];
 const SIGNAL_HEADINGS: &[&str] = &["AT", "SIGNAL", "OUTCOME", "KEY", "VALUE"];
 
@@ -39,15 +51,18 @@ const SIGNAL_HEADINGS: &[&str] = &["AT", "SIGNAL", "OUTCOME", "KEY", "VALUE"];
 pub fn reports(reports: &[v1::TestReport], style: Style) -> String {
     let mut rows = Rows::new(REPORT_HEADINGS, style);
     for report in reports {
-        rows.add(report_cells(report), report.error());
+        rows.add(report_cells(report), &report_note(report));
     }
     rows.render()
 }
 
 /// A report of a watch, as a line of the table of [`reports`].
-pub fn watched_report(report: &v1::TestReport, with_heading: bool, style: Style) -> String {
+pub fn watched_report(item: &v1::WatchReportsResponse, with_heading: bool, style: Style) -> String {
+    let Some(report) = &item.report else {
+        return String::new();
+    };
     let mut rows = Rows::new(REPORT_HEADINGS, style).at_least(WATCH_WIDTHS);
-    rows.add(report_cells(report), report.error());
+    rows.add(report_cells(report), &report_note(report));
     match with_heading {
         true => rows.render(),
         false => rows.render_without_heading(),
@@ -60,22 +75,40 @@ fn report_cells(report: &v1::TestReport) -> [Cell; 5] {
         state_cell(report.state),
         cell(text::seconds(report.runtime.as_ref())),
         cell(&report.case_name),
-        cell(report.test.as_ref().map_or(NOTHING, |test| &test.id)),
+        cell(report.test.as_ref().map_or(OF_THE_CASE, |test| &test.id)),
     ]
+}
+
+/// What is wrong; of a report on the case itself that says nothing, that it is
+/// well again.
+fn report_note(report: &v1::TestReport) -> String {
+    match (&report.test, &report.error) {
+        (None, None) => {
+            let lasted = report.runtime.as_ref().and_then(text::read_span);
+            let lasted = Duration::from_secs(lasted.unwrap_or_default().as_secs());
+            let lasted = format_duration(lasted);
+            format!("the case is well again; its incident lasted {lasted}")
+        }
+        (_, error) => error.clone().unwrap_or_default(),
+    }
 }
 
 /// A whole report.
 pub fn report(report: &v1::TestReport, style: Style) -> String {
     let test = report.test.clone().unwrap_or_default();
+    let started = match &report.test {
+        Some(test) => text::time(test.timestamp.as_ref()),
+        None => String::new(),
+    };
     let mut text = fields(&[
         ("Case", report.case_name.clone()),
         ("Id", test.id),
         ("Labels", text::labels(&test.labels)),
-        ("Started", text::time(test.timestamp.as_ref())),
+        ("Started", started),
         ("Concluded", text::time(report.concluded_at.as_ref())),
         ("Runtime", text::seconds(report.runtime.as_ref())),
         ("State", text::state(report.state).into_owned()),
-        ("Error", report.error().to_owned()),
+        ("Error", report_note(report)),
     ]);
     if !report.signal_latency.is_empty() {
         let mut rows = Rows::new(&["SIGNAL", ">LATENCY"], style);
@@ -260,135 +293,4 @@ pub fn sent_signal(response: &v1::SendSignalResponse, _style: Style) -> String {
         true => format!("{outcome}\n"),
         false => format!("{outcome}: {}\n", text::clean_lines(&response.message)),
     }
-}
-
-/// Cases as a table.
-pub fn cases(cases: &[v1::GetCaseResponse], style: Style) -> String {
-    let headings = [
-        "CASE",
-        ">REVISION",
-        "ACTIVE",
-        ">SAMPLED",
-        ">SIGNALS",
-        ">CONTRACTS",
-        ">LIVE",
-    ];
-    let mut rows = Rows::new(&headings, style);
-    for response in cases {
-        let case = response.case.clone().unwrap_or_default();
-        let contracts: usize = case.signals.iter().map(|s| s.expect.len()).sum();
-        let cells = [
-            cell(&case.name),
-            cell(case.revision),
-            cell(active(&case)),
-            cell(share(case.probability)),
-            cell(case.signals.len()),
-            cell(case.contracts.len() + contracts),
-            cell(response.live_executions),
-        ];
-        rows.add(cells, "");
-    }
-    rows.render()
-}
-
-/// A whole case.
-pub fn case(response: &v1::GetCaseResponse, style: Style) -> String {
-    let case = response.case.clone().unwrap_or_default();
-    let mut text = fields(&[
-        ("Case", case.name.clone()),
-        ("Description", case.description.clone()),
-        ("Labels", text::labels(&case.labels)),
-        ("Revision", case.revision.to_string()),
-        ("Active", active(&case).to_owned()),
-        ("Sampled", share(case.probability)),
-        (
-            "Expires after",
-            span(
-                case.test_expires.as_ref(),
-                format_duration(DEFAULT_TEST_EXPIRES),
-            ),
-        ),
-        ("Live executions", response.live_executions.to_string()),
-    ]);
-    if !case.signals.is_empty() {
-        text.push('\n');
-        text.push_str(&declared_signals(&case.signals, style));
-    }
-    if !case.contracts.is_empty() {
-        text.push_str("\nContracts\n");
-        text.push_str(&contracts(&case.contracts));
-    }
-    text
-}
-
-fn declared_signals(signals: &[v1::Signal], style: Style) -> String {
-    let headings = [
-        "SIGNAL",
-        ">TIMEOUT",
-        ">WITHIN",
-        ">NEEDED",
-        "CLOCK STARTS",
-        "KEY",
-    ];
-    let mut rows = Rows::new(&headings, style);
-    for signal in signals {
-        let min = signal.min.unwrap_or(1);
-        let needed = match signal.max {
-            None => min.to_string(),
-            Some(max) => format!("{min}..{max}"),
-        };
-        let starts = match (signal.at_start, signal.after.as_slice()) {
-            (true, _) => "at the start".to_owned(),
-            (false, []) => "in sequence".to_owned(),
-            (false, after) => format!("after {}", after.join(", ")),
-        };
-        let cells = [
-            cell(&signal.name),
-            cell(span(
-                signal.timeout.as_ref(),
-                format_duration(DEFAULT_SIGNAL_TIMEOUT),
-            )),
-            cell(span(signal.within.as_ref(), NOTHING.to_owned())),
-            cell(needed),
-            cell(starts),
-            cell(signal.key.as_deref().unwrap_or(NOTHING)),
-        ];
-        rows.add(cells, &contracts(&signal.expect));
-    }
-    rows.render()
-}
-
-/// Contracts, a line each.
-fn contracts(contracts: &[v1::Contract]) -> String {
-    let line = |contract: &v1::Contract| {
-        let mut line = text::clean(contract.expression.trim());
-        if !contract.id.is_empty() {
-            line = format!("{}: {line}", text::clean(&contract.id));
-        }
-        if !contract.message.is_empty() {
-            line = format!("{line}  ({})", text::clean(&contract.message));
-        }
-        format!("  {line}\n")
-    };
-    contracts.iter().map(line).collect()
-}
-
-fn active(case: &v1::Case) -> &'static str {
-    match case.active.unwrap_or(true) {
-        true => "yes",
-        false => "no",
-    }
-}
-
-/// The share of requests that are sampled, in percent.
-fn share(probability: Option<f64>) -> String {
-    let percent = 100.0 * probability.unwrap_or(DEFAULT_PROBABILITY);
-    // As exact as it was written: 0.07 is 7% and not 7.000000000000001%.
-    format!("{}%", (percent * 1e6).round() / 1e6)
-}
-
-/// A span of time, or what is there without one.
-fn span(span: Option<&prost_types::Duration>, default: String) -> String {
-    span.and_then(text::read_span)
-        .map_or(default, format_duration)
 }

@@ -16,6 +16,7 @@ use crate::{
     },
     model::{Json, json_text},
     pb::v1,
+    settings::units::format_duration,
 };
 
 /// Longest value in a table, in characters.
@@ -31,6 +32,14 @@ pub fn clean(text: &str) -> String {
 /// A text whose lines stay; other control characters are escaped.
 pub fn clean_lines(text: &str) -> String {
     escape(text, |c| c.is_control() && c != '\n')
+}
+
+/// A text on one line, cut to so many characters with an ellipsis.
+pub fn cut(text: &str, max_chars: usize) -> String {
+    match text.char_indices().nth(max_chars) {
+        Some((end, _)) => format!("{}…", clean(text.get(..end).unwrap_or_default())),
+        None => clean(text),
+    }
 }
 
 fn escape(text: &str, hidden: impl Fn(char) -> bool) -> String {
@@ -64,6 +73,12 @@ pub fn seconds(span: Option<&wkt::Duration>) -> String {
     }
 }
 
+/// A span of time in the units that fit it: `1h30m`.
+pub fn span(span: Option<&wkt::Duration>) -> String {
+    span.and_then(read_span)
+        .map_or_else(|| NOTHING.to_owned(), format_duration)
+}
+
 /// A span of time, if it is a valid one.
 pub fn read_span(span: &wkt::Duration) -> Option<Duration> {
     duration_from_pb(*span, &mut Violations::new())
@@ -91,6 +106,34 @@ pub fn name<E>(known: Result<&'static str, E>, prefix: &str, number: i32) -> Cow
         // A newer server knows more names.
         Err(_) => Cow::Owned(format!("?{number}")),
     }
+}
+
+/// The name of a cause of an incident, in words.
+pub fn cause(number: i32) -> String {
+    let known = v1::IncidentCause::try_from(number).map(|cause| cause.as_str_name());
+    words(&name(known, "INCIDENT_CAUSE_", number))
+}
+
+/// The name of a kind of transition, in words.
+pub fn transition_kind(number: i32) -> String {
+    let known = v1::TransitionKind::try_from(number).map(|kind| kind.as_str_name());
+    words(&name(known, "TRANSITION_KIND_", number))
+}
+
+/// `TARGET_DOWN` as `target down`.
+fn words(name: &str) -> String {
+    name.replace('_', " ").to_lowercase()
+}
+
+/// A share in percent, as exact as people write one: 0.07 is 7% and not
+/// 7.000000000000001%.
+pub fn share(share: f64) -> String {
+    format!("{}%", (100.0 * share * 1e6).round() / 1e6)
+}
+
+/// Whether something is so.
+pub fn yes_or_no(so: bool) -> &'static str {
+    if so { "yes" } else { "no" }
 }
 
 /// A JSON value on one line, cut where it is long.
@@ -153,6 +196,12 @@ mod tests {
         assert_eq!(span(0, 0), "0.000s");
         assert_eq!(span(-1, 0), "-");
         assert_eq!(self::seconds(None), "-");
+        let long = wkt::Duration {
+            seconds: 5400,
+            nanos: 0,
+        };
+        assert_eq!(self::span(Some(&long)), "1h30m");
+        assert_eq!(self::span(None), "-");
     }
 
     #[test]
@@ -161,6 +210,20 @@ mod tests {
         assert_eq!(state(99), "?99");
         let early = v1::SignalOutcome::Early.into();
         assert_eq!(signal_outcome(early), "EARLY");
+        let down = v1::IncidentCause::TargetDown.into();
+        assert_eq!(cause(down), "target down");
+        let flapping = v1::TransitionKind::FlappingStarted.into();
+        assert_eq!(transition_kind(flapping), "flapping started");
+        assert_eq!(transition_kind(99), "?99");
+    }
+
+    #[test]
+    fn shares_and_cuts() {
+        for (number, expected) in [(0.07, "7%"), (1.0 / 3.0, "33.333333%"), (0.0, "0%")] {
+            assert_eq!(share(number), expected);
+        }
+        assert_eq!(cut("é\nb", 3), "é\\nb");
+        assert_eq!(cut("é\nbc", 3), "é\\nb…");
     }
 
     #[test]

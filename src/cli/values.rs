@@ -109,17 +109,28 @@ impl When {
     }
 }
 
-/// Reads a time (RFC 3339, a date, or one without an offset as UTC) or how long
-/// ago it was (`15m`).
-pub fn when(text: &str) -> Result<When, String> {
+/// Reads a time: RFC 3339, a date, or one without an offset as UTC.
+pub fn time(text: &str) -> Result<Time, String> {
+    read_time(text).ok_or_else(|| {
+        format!("{text:?} is no time; write one such as 2026-11-23T09:08:07Z or 2026-11-23")
+    })
+}
+
+fn read_time(text: &str) -> Option<Time> {
     if let Ok(time) = DateTime::parse_from_rfc3339(text) {
-        return Ok(When::At(time.to_utc()));
+        return Some(time.to_utc());
     }
     if let Ok(time) = text.parse::<NaiveDateTime>() {
-        return Ok(When::At(time.and_utc()));
+        return Some(time.and_utc());
     }
-    if let Ok(date) = text.parse::<NaiveDate>() {
-        return Ok(When::At(date.and_time(NaiveTime::MIN).and_utc()));
+    let date = text.parse::<NaiveDate>().ok()?;
+    Some(date.and_time(NaiveTime::MIN).and_utc())
+}
+
+/// Reads a time, as [`time`] does, or how long ago it was (`15m`).
+pub fn when(text: &str) -> Result<When, String> {
+    if let Some(time) = read_time(text) {
+        return Ok(When::At(time));
     }
     parse_duration(text).map(When::Ago).map_err(|_| {
         format!(

@@ -15,8 +15,9 @@ mod status;
 mod webhook;
 
 pub use case::{
-    Case, CaseChange, Contract, DEFAULT_PROBABILITY, DEFAULT_SIGNAL_TIMEOUT, DEFAULT_TEST_EXPIRES,
-    MAX_TEST_EXPIRES, Signal, is_sampled,
+    Case, CaseChange, Contract, DEFAULT_MAX_CONSECUTIVE_FAILURES, DEFAULT_MAX_HISTORY,
+    DEFAULT_PROBABILITY, DEFAULT_SIGNAL_TIMEOUT, DEFAULT_STATE_TRANSITION_DELAY,
+    DEFAULT_TEST_EXPIRES, DEFAULT_WARN_STALLED_AFTER, MAX_TEST_EXPIRES, Signal, is_sampled,
 };
 pub use event::{
     Concluded, Counts, Delivered, Event, Position, Record, Redelivery, Signalled, Submission,

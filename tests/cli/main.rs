@@ -2,8 +2,12 @@
 //! over a real port.
 
 mod apply;
+mod case_watch;
 mod cases;
+mod control;
 mod executions;
+mod failures;
+mod health;
 mod mock;
 mod process;
 mod reports;

@@ -151,13 +151,6 @@ impl Mock {
 
 #[tonic::async_trait]
 impl CaseService for Mock {
-    async fn control_case(
-        &self,
-        _: Request<ControlCaseRequest>,
-    ) -> Result<Response<ControlCaseResponse>, Status> {
-        Err(Status::unimplemented("not called"))
-    }
-
     type WatchCasesStream = ItemStream<WatchCasesResponse>;
 
     async fn apply_case(&self, request: Request<ApplyCaseRequest>) -> Answer<ApplyCaseResponse> {
@@ -169,6 +162,13 @@ impl CaseService for Mock {
     }
 
     async fn list_cases(&self, request: Request<ListCasesRequest>) -> Answer<ListCasesResponse> {
+        self.unary(request)
+    }
+
+    async fn control_case(
+        &self,
+        request: Request<ControlCaseRequest>,
+    ) -> Answer<ControlCaseResponse> {
         self.unary(request)
     }
 
@@ -226,13 +226,6 @@ impl ExecutionService for Mock {
 
 #[tonic::async_trait]
 impl ReportService for Mock {
-    async fn list_failures(
-        &self,
-        _: Request<ListFailuresRequest>,
-    ) -> Result<Response<ListFailuresResponse>, Status> {
-        Err(Status::unimplemented("not called"))
-    }
-
     type WatchReportsStream = ItemStream<WatchReportsResponse>;
 
     async fn get_report(&self, request: Request<GetReportRequest>) -> Answer<GetReportResponse> {
@@ -243,6 +236,13 @@ impl ReportService for Mock {
         &self,
         request: Request<ListReportsRequest>,
     ) -> Answer<ListReportsResponse> {
+        self.unary(request)
+    }
+
+    async fn list_failures(
+        &self,
+        request: Request<ListFailuresRequest>,
+    ) -> Answer<ListFailuresResponse> {
         self.unary(request)
     }
 

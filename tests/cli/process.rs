@@ -51,6 +51,14 @@ fn a_wrong_command_line_is_bad_input() {
         &["reports", "--ok", "--not-ok"],
         &["reports", "--state", "GREEN"],
         &["cases", "--server", "https://localhost"],
+        &["cases", "--resume-token", "t"],
+        &["control", "orders"],
+        &["control", "orders", "--active", "maybe"],
+        &["control", "orders", "--mute", "2"],
+        &["control", "orders", "--mute-until", "2h"],
+        &["control", "orders", "--mute=1h", "--mute-until=2026-11-23"],
+        &["control", "orders", "--clear", "webhooks"],
+        &["failures", "--since", "yesterday"],
         &["wait", "orders", "sent"],
     ] {
         let (code, out, err) = livecheck(args);

@@ -222,6 +222,58 @@ async fn a_list_is_a_table_with_its_errors() {
 }
 
 #[tokio::test]
+async fn a_report_on_the_case_itself_has_no_id() {
+    let (mock, server) = Mock::serve().await;
+    let of_case = |state, error: Option<&str>| TestReport {
+        test: None,
+        error: error.map(str::to_owned),
+        ..report(3600, state)
+    };
+    let began = || of_case(State::Stall, Some("no execution since 20:00"));
+    mock.answer(ListReportsResponse {
+        reports: vec![of_case(State::Pass, None), began()],
+        next_page_token: String::new(),
+    });
+    let ran = Terminal::new(server).run(&["reports"]).await;
+    assert_eq!(
+        ran.out,
+        "CONCLUDED                 STATE    RUNTIME  CASE             ID\n\
+         2026-05-28T21:26:40.000Z  PASS   3600.005s  orders.checkout  (the case itself)\n    \
+             the case is well again; its incident lasted 1h\n\
+         2026-05-28T21:26:40.000Z  STALL  3600.005s  orders.checkout  (the case itself)\n    \
+             no execution since 20:00\n"
+    );
+
+    mock.stream(vec![Ok(WatchReportsResponse {
+        report: Some(began()),
+        resume_token: "t1".into(),
+    })]);
+    let args = ["reports", "--watch", "--limit=1"];
+    let ran = Terminal::new(server).run(&args).await;
+    assert_eq!(ran.exit, 0);
+    assert!(
+        ran.out
+            .ends_with("(the case itself)\n    no execution since 20:00\n"),
+        "{}",
+        ran.out
+    );
+
+    mock.answer(GetReportResponse {
+        report: Some(of_case(State::Pass, None)),
+    });
+    let ran = Terminal::new(server).run(&["report", "c", "i"]).await;
+    let (fields, _) = ran.out.split_once("\n\n").unwrap();
+    assert_eq!(
+        fields,
+        "Case       orders.checkout\n\
+         Concluded  2026-05-28T21:26:40.000Z\n\
+         Runtime    3600.005s\n\
+         State      PASS\n\
+         Error      the case is well again; its incident lasted 1h"
+    );
+}
+
+#[tokio::test]
 async fn a_watch_resumes_without_gap_and_repeat() {
     let (mock, server) = Mock::serve().await;
     mock.stream(vec![

@@ -5,11 +5,15 @@ use crate::{
     pb::v1::GetCaseRequest,
 };
 
-/// Show a case
+/// Show a case: its health, then its declaration
 #[derive(clap::Args, Clone, Debug)]
 pub struct Args {
     /// Name of the case
     name: String,
+
+    /// Show only the declaration, as a file that `apply -f` takes
+    #[arg(long)]
+    declaration: bool,
 }
 
 /// Carries it out.
@@ -19,9 +23,16 @@ pub async fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, CliError
         .cases()
         .get_case(GetCaseRequest { name: args.name })
         .await
-        .map_err(|status| client.error(status))?;
-    context
-        .output
-        .message(render::CASE, &response.into_inner(), render::case)?;
+        .map_err(|status| client.error(status))?
+        .into_inner();
+    if args.declaration {
+        let case = response.case.unwrap_or_default();
+        let file = render::case_file(case, context.output.is_json())?;
+        context.output.text(&file)?;
+    } else {
+        context
+            .output
+            .message(render::CASE, &response, render::case)?;
+    }
     Ok(Exit::Ok)
 }

@@ -1,11 +1,8 @@
-//! `reports`: lists reports, or watches them. The resume token never gets ahead of
-//! what was shown.
-
-use std::ops::ControlFlow;
+//! `reports`: lists reports, or watches them.
 
 use super::{
     pages::{Kind, Limit, list},
-    watch::follow,
+    watch::Resume,
 };
 use crate::{
     cli::{
@@ -17,7 +14,7 @@ use crate::{
     },
     convert::{models::state_to_pb, time::time_to_pb},
     model::State,
-    pb::v1::{ListReportsRequest, WatchReportsRequest, WatchReportsResponse},
+    pb::v1::{ListReportsRequest, WatchReportsRequest},
 };
 
 /// List reports, the newest first, or watch them as they come
@@ -114,41 +111,23 @@ pub async fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, CliError
 
 async fn watch(args: Args, context: &mut Context<'_>) -> Result<Exit, CliError> {
     let client = context.connect().await?;
-    let mut wanted = WatchReportsRequest {
+    let wanted = WatchReportsRequest {
         ok: args.ok(),
         states: args.states(),
         case_name: args.case.unwrap_or_default(),
         resume_token: String::new(),
     };
-    context.resume_token = args.resume_token.unwrap_or_default();
-    let mut left = args.limit.limit.filter(|limit| *limit > 0);
-    let mut with_heading = true;
-
     let mut calls = client.reports();
-    let open = async |context: &Context<'_>| {
-        wanted.resume_token.clone_from(&context.resume_token);
-        Ok(calls.watch_reports(wanted.clone()).await?.into_inner())
+    let open = async |resume_token| {
+        let request = WatchReportsRequest {
+            resume_token,
+            ..wanted.clone()
+        };
+        Ok(calls.watch_reports(request).await?.into_inner())
     };
-    let each = |context: &mut Context<'_>, item: WatchReportsResponse| {
-        if let Some(report) = &item.report {
-            let render = |_: &_, style| render::watched_report(report, with_heading, style);
-            context
-                .output
-                .message(render::WATCHED_REPORT, &item, render)?;
-            with_heading = false;
-            left = left.map(|left| left.saturating_sub(1));
-        }
-        // Only now: a report that was not shown is not behind the token.
-        context.resume_token = item.resume_token;
-        Ok(match left {
-            Some(0) => ControlFlow::Break(Exit::Ok),
-            _ => ControlFlow::Continue(()),
-        })
+    let resume = Resume {
+        token: args.resume_token,
+        limit: args.limit,
     };
-    let ended = follow(context, &client, open, each).await;
-    if let Err(CliError::Refused(_)) = ended {
-        // This token is what the server refused.
-        context.resume_token.clear();
-    }
-    ended
+    super::watch::watch(context, &client, resume, open, render::watched_report).await
 }
