@@ -150,7 +150,11 @@ impl Clients {
             ..ListCasesRequest::default()
         };
         let cases = self.cases.clone().list_cases(request).await;
-        let cases = cases.unwrap().into_inner();
+        let mut cases = cases.unwrap().into_inner();
+        for case in &mut cases.cases {
+            // A restart is an absence.
+            case.status.as_mut().unwrap().absences = None;
+        }
         let request = ListExecutionsRequest {
             page_size: 1000,
             ..ListExecutionsRequest::default()

@@ -5,6 +5,7 @@ mod drain;
 mod expressions;
 mod given;
 mod headers;
+mod health;
 mod limits;
 mod pages;
 mod raw;
