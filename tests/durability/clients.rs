@@ -3,12 +3,12 @@
 use std::{collections::HashMap, time::Duration};
 
 use livecheck::pb::v1::{
-    ApplyCaseRequest, Case, ExecutionView, GetCaseRequest, GetExecutionRequest, GetReportRequest,
-    ListExecutionsRequest, ListReportsRequest, Sampling, SendSignalRequest, Signal, SignalEvent,
-    SignalOutcome, StreamSignalsRequest, SubmitExecutionRequest, TestReport,
-    case_service_client::CaseServiceClient, execution_service_client::ExecutionServiceClient,
-    report_service_client::ReportServiceClient, signal_service_client::SignalServiceClient,
-    stream_signals_response::Payload,
+    ApplyCaseRequest, Case, CaseStatus, ExecutionView, GetCaseRequest, GetCaseResponse,
+    GetExecutionRequest, GetReportRequest, ListExecutionsRequest, ListReportsRequest, Sampling,
+    SendSignalRequest, Signal, SignalEvent, SignalOutcome, StreamSignalsRequest,
+    SubmitExecutionRequest, TestReport, case_service_client::CaseServiceClient,
+    execution_service_client::ExecutionServiceClient, report_service_client::ReportServiceClient,
+    signal_service_client::SignalServiceClient, stream_signals_response::Payload,
 };
 use prost_types::{Value, value::Kind};
 use tokio::{sync::mpsc, task::JoinSet};
@@ -83,11 +83,19 @@ impl Clients {
     }
 
     pub async fn live(&mut self, case_name: &str) -> u64 {
+        self.view(case_name).await.live_executions
+    }
+
+    /// The health of a case.
+    pub async fn status(&mut self, case_name: &str) -> CaseStatus {
+        self.view(case_name).await.status.unwrap()
+    }
+
+    async fn view(&mut self, case_name: &str) -> GetCaseResponse {
         let request = GetCaseRequest {
             name: case_name.to_owned(),
         };
-        let case = self.cases.get_case(request).await.unwrap().into_inner();
-        case.live_executions
+        self.cases.get_case(request).await.unwrap().into_inner()
     }
 
     pub async fn submit(&mut self, case_name: &str, id: &str) -> Result<(), Status> {
@@ -228,6 +236,19 @@ impl Clients {
     /// All reports of a case by the ids of their executions; each has one.
     pub async fn all_reports(&mut self, case_name: &str) -> HashMap<String, TestReport> {
         let mut all = HashMap::new();
+        for report in self.list_reports(case_name).await {
+            // Others are about the case itself.
+            if let Some(id) = report.test.as_ref().map(|test| test.id.clone()) {
+                let twice = all.insert(id, report);
+                assert!(twice.is_none(), "{twice:?} is not the only report");
+            }
+        }
+        all
+    }
+
+    /// All reports of a case, the newest first.
+    pub async fn list_reports(&mut self, case_name: &str) -> Vec<TestReport> {
+        let mut all = Vec::new();
         let mut page_token = String::new();
         loop {
             let request = ListReportsRequest {
@@ -238,11 +259,7 @@ impl Clients {
             };
             let page = self.reports.list_reports(request).await.unwrap();
             let page = page.into_inner();
-            for report in page.reports {
-                let id = report.test.as_ref().unwrap().id.clone();
-                let twice = all.insert(id, report);
-                assert!(twice.is_none(), "{twice:?} is not the only report");
-            }
+            all.extend(page.reports);
             page_token = page.next_page_token;
             if page_token.is_empty() {
                 return all;

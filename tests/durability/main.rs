@@ -5,6 +5,7 @@
 
 mod clients;
 mod damage;
+mod day;
 mod drain;
 mod full_disk;
 mod interleaved;
