@@ -6,12 +6,12 @@ use livecheck::pb::v1::{
     ApplyCaseRequest, Case, CaseStatus, ExecutionView, GetCaseRequest, GetCaseResponse,
     GetExecutionRequest, GetReportRequest, ListExecutionsRequest, ListReportsRequest, Sampling,
     SendSignalRequest, Signal, SignalEvent, SignalOutcome, StreamSignalsRequest,
-    SubmitExecutionRequest, TestReport, case_service_client::CaseServiceClient,
+    SubmitExecutionRequest, TestReport, WatchCasesRequest, case_service_client::CaseServiceClient,
     execution_service_client::ExecutionServiceClient, report_service_client::ReportServiceClient,
     signal_service_client::SignalServiceClient, stream_signals_response::Payload,
 };
 use prost_types::{Value, value::Kind};
-use tokio::{sync::mpsc, task::JoinSet};
+use tokio::{sync::mpsc, task::JoinSet, time::timeout};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Status, Streaming, transport::Channel};
 
@@ -89,6 +89,19 @@ impl Clients {
     /// The health of a case.
     pub async fn status(&mut self, case_name: &str) -> CaseStatus {
         self.view(case_name).await.status.unwrap()
+    }
+
+    /// Where a watch of the cases resumes after all that there is now.
+    pub async fn case_token(&mut self) -> String {
+        let watch = self.cases.watch_cases(WatchCasesRequest::default());
+        let mut watch = watch.await.unwrap().into_inner();
+        loop {
+            let item = timeout(DEADLINE, watch.message()).await.unwrap();
+            let token = item.unwrap().unwrap().resume_token;
+            if !token.is_empty() {
+                return token;
+            }
+        }
     }
 
     async fn view(&mut self, case_name: &str) -> GetCaseResponse {

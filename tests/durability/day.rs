@@ -157,13 +157,7 @@ impl Day {
         let mut clients = server.clients().await;
         clients.apply(case(MARK, &["done"], LONG)).await;
         clients.apply(declared(LONG)).await;
-        let watch = clients.cases.watch_cases(WatchCasesRequest::default());
-        let mut watch = watch.await.unwrap().into_inner();
-        let mut case_start = String::new();
-        while case_start.is_empty() {
-            let item = timeout(DEADLINE, watch.message()).await.unwrap();
-            case_start = item.unwrap().unwrap().resume_token;
-        }
+        let case_start = clients.case_token().await;
         let watch = clients
             .reports
             .watch_reports(WatchReportsRequest::default());

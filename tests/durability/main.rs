@@ -13,6 +13,7 @@ mod kill;
 mod random;
 mod restart;
 mod server;
+mod suspended;
 
 use std::time::Duration;
 
