@@ -13,8 +13,8 @@ use crate::{
     clock::{Clock, ManualClock},
     journal::{Journal, MemoryJournal},
     model::{
-        CaseControl, ControlChange, ProbeResult, SignalEvent, Signalled, Submission, Webhook,
-        WebhookFormat,
+        CaseControl, ControlChange, ProbeResult, Secret, SignalEvent, Signalled, Submission,
+        Webhook, WebhookFormat,
     },
     node::{NodeOptions, Opened, Reply},
     pb::v1,
@@ -36,10 +36,14 @@ impl Site {
         let archive = Archive::in_memory(Journal::<Reply>::id(journal.as_ref()), 2).unwrap();
         let webhook = Webhook {
             name: "ops".to_owned(),
-            url: "http://127.0.0.1:9/".to_owned(),
+            url: Secret::new(http::Uri::from_static("http://127.0.0.1:9/")),
             format: WebhookFormat::CloudEvents,
             every_case: true,
             reports: false,
+            key: None,
+            headers: Secret::new(http::HeaderMap::new()),
+            max_attempts: 1,
+            timeout: Duration::from_secs(1),
         };
         let options = NodeOptions {
             webhooks: Arc::new([webhook]),

@@ -98,7 +98,8 @@ impl Node {
     /// What a webhook is to be told next of a case.
     pub fn next_notification(&self, case_name: &str, webhook: &str) -> Option<Arc<Notification>> {
         let state = self.partition(case_name).lock();
-        let mut next = state.engine.notifications(case_name)?.next();
+        let (_, health) = state.engine.health(case_name)?;
+        let mut next = health.notifications().next();
         next.find(|one| one.webhook == webhook).map(Arc::clone)
     }
 

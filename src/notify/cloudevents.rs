@@ -3,14 +3,13 @@
 
 use serde_json::json;
 
-use super::message::{About, instant};
+use super::message::{About, What, instant};
 use crate::{
     convert::{
         json::{JsonError, to_json},
         models::report_to_pb,
         status::transition_to_pb,
     },
-    engine::health::Subject,
     model::{Json, TransitionKind},
 };
 
@@ -19,8 +18,8 @@ pub const MEDIA_TYPE: &str = "application/cloudevents+json";
 
 /// The event.
 pub fn event(about: &About<'_>) -> Result<Json, JsonError> {
-    let (kind, at, data) = match &about.notification.subject {
-        Subject::Transition(transition) => {
+    let (kind, at, data) = match about.what {
+        What::Transition(transition) => {
             let kind = match transition.kind {
                 TransitionKind::IncidentStarted => "livecheck.case.incident_started",
                 TransitionKind::CauseChanged => "livecheck.case.cause_changed",
@@ -32,7 +31,7 @@ pub fn event(about: &About<'_>) -> Result<Json, JsonError> {
             let data = to_json(&transition_to_pb(transition), "livecheck.v1.CaseTransition")?;
             (kind, transition.at, data)
         }
-        Subject::Report(report) => {
+        What::Report(report) => {
             let data = to_json(&report_to_pb(report), "livecheck.v1.TestReport")?;
             ("livecheck.execution.report", report.concluded_at, data)
         }

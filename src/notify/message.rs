@@ -3,8 +3,7 @@
 use super::{alertmanager, cloudevents, slack};
 use crate::{
     convert::json::JsonError,
-    engine::health::{Notification, Subject},
-    model::{Json, Time, Transition, WebhookFormat},
+    model::{Incident, Json, State, TestReport, Time, Transition, TransitionKind, WebhookFormat},
 };
 
 /// A notification, and what the receivers know it by.
@@ -16,8 +15,40 @@ pub struct About<'a> {
     pub source: &'a str,
     /// Name of the case.
     pub case_name: &'a str,
-    /// The notification.
-    pub notification: &'a Notification,
+    /// What is told.
+    pub what: What<'a>,
+}
+
+/// What a webhook is told of, as a whole.
+#[derive(Clone, Copy, Debug)]
+pub enum What<'a> {
+    /// A change of the health of a case.
+    Transition(&'a Transition),
+    /// The report on an execution.
+    Report(&'a TestReport),
+}
+
+impl What<'_> {
+    /// State of the case, or of the report.
+    pub fn state(self) -> State {
+        match self {
+            What::Transition(transition) => transition.state,
+            What::Report(report) => report.state,
+        }
+    }
+
+    /// What it says, for people.
+    pub fn text(self) -> String {
+        let report = match self {
+            What::Transition(transition) => return transition.reason.clone(),
+            What::Report(report) => report,
+        };
+        let id = report.test.as_ref().map_or("", |test| &test.id);
+        match &report.error {
+            Some(error) => format!("execution {id}: {error}"),
+            None => format!("execution {id}"),
+        }
+    }
 }
 
 /// The body of a request, and its `Content-Type`.
@@ -46,9 +77,9 @@ pub fn message(format: WebhookFormat, about: &About<'_>) -> Result<Message, Mess
     let (content_type, body) = match format {
         WebhookFormat::CloudEvents => (cloudevents::MEDIA_TYPE, cloudevents::event(about)?),
         WebhookFormat::Slack => (plain, slack::message(about)),
-        WebhookFormat::Alertmanager => match &about.notification.subject {
-            Subject::Transition(transition) => (plain, alertmanager::alerts(transition)),
-            Subject::Report(_) => return Err(MessageError::NoAlert),
+        WebhookFormat::Alertmanager => match about.what {
+            What::Transition(transition) => (plain, alertmanager::alerts(transition)),
+            What::Report(_) => return Err(MessageError::NoAlert),
         },
     };
     Ok(Message { content_type, body })
@@ -60,7 +91,7 @@ pub(super) fn instant(time: Time) -> Json {
 }
 
 /// The incident that runs after a transition.
-pub(super) fn running(transition: &Transition) -> Option<&crate::model::Incident> {
-    let over = transition.kind == crate::model::TransitionKind::Recovered;
+pub(super) fn running(transition: &Transition) -> Option<&Incident> {
+    let over = transition.kind == TransitionKind::Recovered;
     transition.incident.as_ref().filter(|_| !over)
 }

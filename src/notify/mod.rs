@@ -32,13 +32,13 @@ use tokio::{
 };
 
 use crate::{
-    engine::health::Notification,
+    engine::health::{Notification, Subject},
     http::HttpClient,
     model::{Delivered, Webhook},
     node::{Node, NodeError},
 };
 
-use message::{About, message};
+use message::{About, What, message};
 use post::{Outgoing, post};
 
 /// Least time between two looks at all cases.
@@ -231,11 +231,25 @@ impl Notifier {
         let Some(receiver) = self.receivers.get(webhook) else {
             return delivered(0, Some("the settings name no such webhook".to_owned()));
         };
+        let report;
+        let what = match &notification.subject {
+            Subject::Transition(transition) => What::Transition(transition),
+            Subject::Report { id, .. } => {
+                match self.node.report(case_name, id, Duration::ZERO).await {
+                    Ok(found) => {
+                        report = found;
+                        What::Report(&report)
+                    }
+                    Err(NodeError::ShuttingDown) => return None,
+                    Err(error) => return delivered(0, Some(error.to_string())),
+                }
+            }
+        };
         let about = About {
             id: &id,
             source: &self.source,
             case_name,
-            notification,
+            what,
         };
         let outgoing = match message(receiver.webhook.format, &about) {
             Ok(message) => Outgoing {

@@ -4,11 +4,8 @@
 use chrono::SecondsFormat;
 use serde_json::json;
 
-use super::message::{About, running};
-use crate::{
-    engine::health::Subject,
-    model::{Json, Time},
-};
+use super::message::{About, What, running};
+use crate::model::{Json, Time};
 
 /// Longest text of a header block, in characters.
 const HEADER_CHARS: usize = 150;
@@ -18,16 +15,15 @@ const REASON_CHARS: usize = 600;
 
 /// The message.
 pub fn message(about: &About<'_>) -> Json {
-    let subject = &about.notification.subject;
-    let state = subject.state();
+    let state = about.what.state();
     let light = match state.is_ok() {
         true => ":large_green_circle:",
         false => ":red_circle:",
     };
     let headline = format!("{}: {state}", about.case_name);
-    let reason = escaped(&cut(&subject.text(), REASON_CHARS));
-    let context = match subject {
-        Subject::Transition(transition) => match running(transition) {
+    let reason = escaped(&cut(&about.what.text(), REASON_CHARS));
+    let context = match about.what {
+        What::Transition(transition) => match running(transition) {
             Some(incident) => format!(
                 "Incident {}, since {}",
                 incident.number,
@@ -35,7 +31,7 @@ pub fn message(about: &About<'_>) -> Json {
             ),
             None => format!("Since {}", date(transition.at)),
         },
-        Subject::Report(report) => date(report.concluded_at),
+        What::Report(report) => date(report.concluded_at),
     };
     json!({
         "text": format!("{}: {reason}", escaped(&headline)),

@@ -1,17 +1,14 @@
 //! What the receivers get, whole.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 use chrono::{DateTime, TimeDelta};
 use serde_json::json;
 
-use super::message::{About, Message, message};
-use crate::{
-    engine::health::{Notification, Subject},
-    model::{
-        Incident, IncidentCause, Json, State, TestExecution, TestReport, Time, Transition,
-        TransitionKind, WebhookFormat,
-    },
+use super::message::{About, Message, What, message};
+use crate::model::{
+    Incident, IncidentCause, Json, State, TestExecution, TestReport, Time, Transition,
+    TransitionKind, WebhookFormat,
 };
 
 /// 2026-05-28T20:26:40Z
@@ -112,28 +109,22 @@ fn report() -> TestReport {
     }
 }
 
-fn said(format: WebhookFormat, subject: Subject) -> Result<Message, String> {
-    let notification = Notification {
-        webhook: "ops".to_owned(),
-        position: 17,
-        queued_at: at(0),
-        subject,
-    };
-    let case_name = match &notification.subject {
-        Subject::Transition(transition) => transition.case_name.clone(),
-        Subject::Report(report) => report.case_name.clone(),
+fn said(format: WebhookFormat, what: What<'_>) -> Result<Message, String> {
+    let case_name = match what {
+        What::Transition(transition) => &transition.case_name,
+        What::Report(report) => &report.case_name,
     };
     let about = About {
         id: "1-0-17",
         source: "/livecheck/j",
-        case_name: &case_name,
-        notification: &notification,
+        case_name,
+        what,
     };
     message(format, &about).map_err(|error| error.to_string())
 }
 
 fn transition(format: WebhookFormat, transition: Transition) -> Message {
-    said(format, Subject::Transition(Arc::new(transition))).unwrap()
+    said(format, What::Transition(&transition)).unwrap()
 }
 
 #[test]
@@ -169,8 +160,8 @@ fn cloud_events() {
         })
     );
 
-    let subject = Subject::Report(Arc::new(report()));
-    let message = said(WebhookFormat::CloudEvents, subject).unwrap();
+    let report = report();
+    let message = said(WebhookFormat::CloudEvents, What::Report(&report)).unwrap();
     assert_eq!(
         message.body,
         json!({
@@ -258,9 +249,11 @@ fn slack_messages() {
             &format!("Since {}", date(90, "20:28:10")),
         )
     );
-    let subject = Subject::Report(Arc::new(report()));
+    let report = report();
     assert_eq!(
-        said(WebhookFormat::Slack, subject).unwrap().body,
+        said(WebhookFormat::Slack, What::Report(&report))
+            .unwrap()
+            .body,
         slack(
             "c: FAIL: execution e-1: a &lt; b is false",
             ":red_circle: c: FAIL",
@@ -395,8 +388,8 @@ fn alerts() {
 
 #[test]
 fn a_report_is_no_alert() {
-    let subject = Subject::Report(Arc::new(report()));
-    let error = said(WebhookFormat::Alertmanager, subject).unwrap_err();
+    let report = report();
+    let error = said(WebhookFormat::Alertmanager, What::Report(&report)).unwrap_err();
     assert_eq!(
         error,
         "alerts are about cases, and this is the report on an execution"
