@@ -14,6 +14,7 @@ use tonic::{
 use super::error::{CliError, is_broken, retry_delay, root_cause};
 use crate::pb::v1::{
     case_service_client::CaseServiceClient, execution_service_client::ExecutionServiceClient,
+    notification_service_client::NotificationServiceClient,
     report_service_client::ReportServiceClient, signal_service_client::SignalServiceClient,
 };
 
@@ -157,6 +158,12 @@ impl Client {
     /// The calls about cases.
     pub fn cases(&self) -> CaseServiceClient<Channel> {
         CaseServiceClient::new(self.channel.clone()).max_decoding_message_size(MAX_ANSWER_BYTES)
+    }
+
+    /// The calls about notifications.
+    pub fn notifications(&self) -> NotificationServiceClient<Channel> {
+        NotificationServiceClient::new(self.channel.clone())
+            .max_decoding_message_size(MAX_ANSWER_BYTES)
     }
 
     /// What a failed call means.

@@ -72,6 +72,9 @@ enum Command {
     Execution(commands::execution::Args),
     Executions(commands::executions::Args),
     Cancel(commands::cancel::Args),
+    Webhooks(commands::webhooks::Args),
+    Notifications(commands::notifications::Args),
+    Retry(commands::retry::Args),
     Completions(commands::completions::Args),
 }
 
@@ -216,6 +219,9 @@ async fn dispatch(command: Command, context: &mut Context<'_>) -> Result<Exit, C
         Command::Execution(args) => execution::run(args, context).await,
         Command::Executions(args) => executions::run(args, context).await,
         Command::Cancel(args) => cancel::run(args, context).await,
+        Command::Webhooks(args) => webhooks::run(args, context).await,
+        Command::Notifications(args) => notifications::run(args, context).await,
+        Command::Retry(args) => retry::run(args, context).await,
         Command::Completions(args) => completions::run(args, context),
     }
 }

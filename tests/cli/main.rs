@@ -9,6 +9,7 @@ mod executions;
 mod failures;
 mod health;
 mod mock;
+mod notifications;
 mod process;
 mod reports;
 mod signals;

@@ -13,6 +13,7 @@ use livecheck::{
     pb::v1::{
         case_service_server::{CaseService, CaseServiceServer},
         execution_service_server::{ExecutionService, ExecutionServiceServer},
+        notification_service_server::NotificationServiceServer,
         report_service_server::{ReportService, ReportServiceServer},
         signal_service_server::{SignalService, SignalServiceServer},
         stream_signals_response::Payload,
@@ -34,7 +35,7 @@ struct Script {
     calls: Vec<String>,
 }
 
-type Answer<T> = Result<Response<T>, Status>;
+pub type Answer<T> = Result<Response<T>, Status>;
 type Items<T> = Vec<Result<T, Status>>;
 type ItemStream<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
@@ -62,6 +63,7 @@ impl Mock {
         let router = Server::builder()
             .add_service(CaseServiceServer::new(self.clone()))
             .add_service(ExecutionServiceServer::new(self.clone()))
+            .add_service(NotificationServiceServer::new(self.clone()))
             .add_service(ReportServiceServer::new(self.clone()))
             .add_service(SignalServiceServer::new(self.clone()));
         tokio::spawn(router.serve_with_incoming(TcpListenerStream::new(listener)));
@@ -125,7 +127,7 @@ impl Mock {
         self.script().calls.push(format!("{call} {json}"));
     }
 
-    fn unary<R: Message, T: Send + 'static>(&self, request: Request<R>) -> Answer<T> {
+    pub fn unary<R: Message, T: Send + 'static>(&self, request: Request<R>) -> Answer<T> {
         self.note(request.get_ref());
         self.next::<Answer<T>>()
             .unwrap_or_else(|| Err(Status::unimplemented("the test has no answer")))
