@@ -1,17 +1,35 @@
 //! What the README shows is what a reader will see.
 
-use std::process::Command;
+use std::{fs, path::Path, process::Command};
 
-use livecheck::casefile;
+use livecheck::{casefile, server, settings::ServeSettings};
+use tempfile::TempDir;
+use tokio::net::TcpListener;
 
 const README: &str = include_str!("../README.md");
 
+/// The blocks of the README after each of a mark.
+fn blocks(mark: &str) -> impl Iterator<Item = &'static str> {
+    README.split(mark).skip(1).map(|rest| {
+        let (_, rest) = rest.split_once("```").unwrap();
+        let (_, rest) = rest.split_once('\n').unwrap();
+        rest.split_once("```").unwrap().0
+    })
+}
+
 /// The block of the README after a mark.
 fn block(mark: &str) -> &'static str {
-    let (_, rest) = README.split_once(mark).unwrap();
-    let (_, rest) = rest.split_once("```").unwrap();
-    let (_, rest) = rest.split_once('\n').unwrap();
-    rest.split_once("```").unwrap().0
+    blocks(mark).next().unwrap()
+}
+
+/// Reads a block as a case file; the names of its cases.
+fn names(mark: &str) -> Vec<String> {
+    let cases = casefile::parse("README.md", block(mark).as_bytes());
+    let cases = cases.unwrap_or_else(|errors| {
+        let lines = errors.iter().map(|error| format!("{error}\n"));
+        panic!("{}", lines.collect::<String>())
+    });
+    cases.into_iter().map(|one| one.case.name).collect()
 }
 
 /// A text without its figures, which differ from run to run.
@@ -27,16 +45,68 @@ fn without_times(text: &str) -> String {
 }
 
 #[test]
-fn the_case_of_the_readme_is_one() {
-    let cases = casefile::parse("README.md", block("<!-- case -->").as_bytes());
-    let cases = cases.unwrap_or_else(|errors| {
-        panic!(
-            "{}",
-            errors.iter().map(|e| format!("{e}\n")).collect::<String>()
-        )
-    });
-    let names: Vec<_> = cases.iter().map(|one| one.case.name.as_str()).collect();
-    assert_eq!(names, ["orders.checkout"]);
+fn the_case_files_of_the_readme_are_some() {
+    assert_eq!(names("<!-- case -->"), ["orders.checkout"]);
+    assert_eq!(names("<!-- probes -->"), ["orders.health", "orders.create"]);
+}
+
+/// Runs a line of a shell in a directory, against a server.
+async fn shell(line: &str, directory: &Path, server: &str) -> (Option<i32>, String) {
+    let programs = Path::new(env!("CARGO_BIN_EXE_livecheck")).parent().unwrap();
+    let path = std::env::var("PATH").unwrap_or_default();
+    let ran = tokio::process::Command::new("sh")
+        .args(["-c", &format!("{line} 2>&1")])
+        .current_dir(directory)
+        .env("PATH", format!("{}:{path}", programs.display()))
+        .env("LIVECHECK_SERVER", server)
+        .output()
+        .await
+        .unwrap();
+    (ran.status.code(), String::from_utf8(ran.stdout).unwrap())
+}
+
+#[tokio::test]
+async fn the_commands_of_the_readme_run_as_written() {
+    let directory = TempDir::new().unwrap();
+    let here = directory.path();
+    fs::write(here.join("orders.yaml"), block("<!-- case -->")).unwrap();
+    let settings = ServeSettings {
+        data_dir: here.join("livecheck-data"),
+        ..ServeSettings::default()
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let running = server::start(&settings, listener).await.unwrap();
+    let address = running.addr().to_string();
+
+    let mut shown = String::new();
+    for line in blocks("<!-- run -->").flat_map(str::lines) {
+        let line = line.strip_prefix("$ ").unwrap();
+        let (command, comment) = line.split_once("  #").unwrap_or((line, ""));
+        // What has no end of its own is only seen to be understood.
+        let command = match comment.contains("until Ctrl-C") {
+            true => format!("{command} --help"),
+            false => command.to_owned(),
+        };
+        let (code, out) = shell(&command, here, &address).await;
+        let expected = i32::from(comment.contains("exits 1"));
+        assert_eq!(code, Some(expected), "{line}: {out}");
+        shown.push_str(&out);
+    }
+    for expected in [
+        "orders.checkout created (revision 1)",
+        "Contract failed at signal order_sent_to_db",
+        "orders.checkout  INIT",
+        "Failures         1 in a row, 1 in all",
+        "1  FAIL   orders.checkout  contract value.side == execution.kwargs.side",
+        "Active       no; declared: yes",
+        "Probability  10%; declared: 50%",
+        "Muted        until ",
+        "Muted        no",
+        "orders.checkout unchanged (revision 1)",
+    ] {
+        assert!(shown.contains(expected), "{expected:?} is not in\n{shown}");
+    }
+    running.stop().await.unwrap();
 }
 
 #[test]
