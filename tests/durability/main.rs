@@ -10,7 +10,10 @@ mod drain;
 mod full_disk;
 mod interleaved;
 mod kill;
+#[path = "../load/mod.rs"]
+mod load;
 mod random;
+mod recount;
 mod restart;
 mod server;
 mod suspended;
