@@ -52,9 +52,15 @@ impl Server {
         self.endpoint.connect().await
     }
 
+    /// What the system shows of its process under this name.
+    pub fn shown(&self, name: &str) -> Result<String, Any> {
+        let path = format!("/proc/{}/{name}", self.process.id());
+        Ok(fs::read_to_string(path)?)
+    }
+
     /// What it has in memory, in MiB.
     pub fn resident(&self) -> Result<f64, Any> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.process.id()))?;
+        let status = self.shown("status")?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
         let kib = line.and_then(|line| line.trim().strip_suffix(" kB"));
         let kib: f64 = kib.ok_or("no VmRSS")?.parse()?;

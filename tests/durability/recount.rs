@@ -24,6 +24,7 @@ async fn the_status_of_every_case_is_what_its_reports_add_up_to() {
     let data = TempDir::new().unwrap();
     let server = Server::start(data.path()).await;
     let channel = server.clients().await.channel;
+    load::apply(&channel, &load).await.unwrap();
     let counted = load::run(&channel, &load).await.unwrap();
     println!(
         "{} executions and {} signals in {:?}, {} incidents",

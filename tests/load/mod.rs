@@ -74,6 +74,10 @@ pub struct Counted {
     pub incidents: u64,
 }
 
+fn name(number: u64) -> String {
+    format!("load.case_{number:04}")
+}
+
 fn case(number: u64) -> Case {
     let signal = |name: &str, expect: &[&str]| Signal {
         name: name.to_owned(),
@@ -88,7 +92,7 @@ fn case(number: u64) -> Case {
         ..Signal::default()
     };
     Case {
-        name: format!("load.case_{number:04}"),
+        name: name(number),
         signals: vec![signal("first", &["value.ok"]), signal("second", &[])],
         max_consecutive_failures: Some(LIMIT),
         state_transition_delay: Some(prost_types::Duration::default()),
@@ -97,21 +101,23 @@ fn case(number: u64) -> Case {
     }
 }
 
-/// Applies the cases, sends the load, and waits until all that must come of it
-/// has been told.
-pub async fn run(channel: &Channel, load: &Load) -> Result<Counted, Any> {
+/// Applies the cases.
+pub async fn apply(channel: &Channel, load: &Load) -> Result<(), Any> {
     let mut cases = CaseServiceClient::new(channel.clone());
-    let mut names = Vec::new();
     for number in 0..load.cases {
-        let case = case(number);
-        names.push(case.name.clone());
         let request = ApplyCaseRequest {
-            case: Some(case),
+            case: Some(case(number)),
             validate_only: false,
         };
         cases.apply_case(request).await?;
     }
-    let names = Arc::new(names);
+    Ok(())
+}
+
+/// Sends the load to the cases that were applied, and waits until all that must
+/// come of it has been told.
+pub async fn run(channel: &Channel, load: &Load) -> Result<Counted, Any> {
+    let names: Arc<Vec<_>> = Arc::new((0..load.cases).map(name).collect());
     let mut reports = ReportServiceClient::new(channel.clone());
     let watch = reports
         .watch_reports(WatchReportsRequest::default())

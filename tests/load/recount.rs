@@ -35,15 +35,13 @@ impl Recount {
         if state != State::Skip {
             for (name, latency) in &report.signal_latency {
                 let latencies = self.latencies.entry(name.clone()).or_default();
-                latencies.push(latency.seconds * 1_000_000 + i64::from(latency.nanos / 1000));
+                latencies.push(span(*latency));
             }
         }
         match state {
             State::Pass => {
                 self.consecutive_failures = 0;
-                let runtime = report.runtime.unwrap_or_default();
-                let micros_of = runtime.seconds * 1_000_000 + i64::from(runtime.nanos / 1000);
-                self.runtimes.push(micros_of);
+                self.runtimes.extend(report.runtime.map(span));
                 let failed_at = self.last_failure.as_ref().and_then(|failure| failure.at);
                 let is_later = failed_at.map(micros) < test.timestamp.map(micros);
                 u64::from(is_later && std::mem::take(&mut self.unwell))
@@ -117,11 +115,12 @@ fn summary(values: &[i64]) -> DurationSummary {
             let within = last.iter().filter(|one| one <= value).count();
             within * 100 >= last.len() * percent
         };
-        let micros = last.iter().find(reached).copied().unwrap_or_default();
-        Some(prost_types::Duration {
-            seconds: micros / 1_000_000,
-            nanos: (micros % 1_000_000) as i32 * 1000,
-        })
+        last.iter()
+            .find(reached)
+            .map(|micros| prost_types::Duration {
+                seconds: micros / 1_000_000,
+                nanos: (micros % 1_000_000) as i32 * 1000,
+            })
     };
     DurationSummary {
         count: last.len() as u32,
@@ -130,6 +129,12 @@ fn summary(values: &[i64]) -> DurationSummary {
     }
 }
 
+/// A span in microseconds.
+fn span(span: prost_types::Duration) -> i64 {
+    span.seconds * 1_000_000 + i64::from(span.nanos / 1000)
+}
+
+/// An instant in microseconds since 1970.
 pub fn micros(at: Timestamp) -> i64 {
     at.seconds * 1_000_000 + i64::from(at.nanos / 1000)
 }

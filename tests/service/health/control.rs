@@ -59,7 +59,7 @@ async fn an_inactive_case_skips_until_that_is_cleared() {
         active: Some(false),
         ..CaseControl::default()
     };
-    assert_eq!(view.status.unwrap().control, Some(over.clone()));
+    assert_eq!(view.status.unwrap().control, Some(over));
     assert_eq!(view.case.unwrap().active, None, "the declaration stays");
     let received = day.status().await.last_test_received;
     for (id, description) in [("a", ""), ("b", "applied again"), ("c", "and again")] {

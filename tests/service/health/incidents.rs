@@ -54,7 +54,7 @@ async fn a_case_fails_at_its_limit_and_recovers_by_a_pass() {
     let error = failed.error.clone().unwrap();
     let reason = format!("3 failures in a row, the last one FAIL of execution limit: {error}");
     assert_eq!(status.reason, reason);
-    let incident = status.incident.clone().unwrap();
+    let incident = status.incident.unwrap();
     assert_eq!(incident.cause(), IncidentCause::Failed);
     assert_eq!(
         (incident.number, incident.started_at),
@@ -77,7 +77,7 @@ async fn a_case_fails_at_its_limit_and_recovers_by_a_pass() {
     let status = day.status().await;
     assert_eq!(
         (status.state(), status.incident),
-        (State::Fail, Some(incident.clone()))
+        (State::Fail, Some(incident))
     );
     let well = day.end("well", true).await;
     let status = day.status().await;
@@ -89,7 +89,7 @@ async fn a_case_fails_at_its_limit_and_recovers_by_a_pass() {
         status.reason,
         "well again after 1m 0s: execution well passed"
     );
-    assert_eq!((status.incident.clone(), status.incidents), (None, 1));
+    assert_eq!((status.incident, status.incidents), (None, 1));
     assert_eq!(
         status.absences.unwrap().count,
         0,
@@ -109,7 +109,7 @@ async fn a_case_fails_at_its_limit_and_recovers_by_a_pass() {
     assert_eq!(began.kind(), TransitionKind::IncidentStarted);
     assert_eq!((began.at, &began.reason), (failed.concluded_at, &reason));
     assert_eq!((began.consecutive_failures, began.total_failures), (3, 5));
-    assert_eq!(began.incident, Some(incident.clone()));
+    assert_eq!(began.incident, Some(incident));
     assert_eq!(recovered.kind(), TransitionKind::Recovered);
     assert_eq!(
         (recovered.at, &recovered.reason),

@@ -69,10 +69,7 @@ async fn a_silent_case_stalls_in_the_right_second_and_a_pass_ends_it() {
     let status = day.status().await;
     assert_eq!((status.state(), status.since), (State::Stall, told[0].at));
     assert_eq!(status.reason, told[0].reason);
-    assert_eq!(
-        status.incident.clone().unwrap().cause(),
-        IncidentCause::Stalled
-    );
+    assert_eq!(status.incident.unwrap().cause(), IncidentCause::Stalled);
     assert_eq!(
         totals(&status),
         [(State::Pass, 1), (State::Stall, 1), (State::Skip, 1)]
