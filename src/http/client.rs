@@ -31,7 +31,8 @@ static AGENT: HeaderValue =
 /// Largest head of a response, in bytes; also how much is read ahead.
 const MAX_HEAD_BYTES: usize = 64 * 1024;
 
-type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
+/// Boxed, as the state of TLS is large.
+type Stream = Box<MaybeHttpsStream<TokioIo<TcpStream>>>;
 
 /// Why a request got no answer. The texts are for people.
 #[derive(Debug, thiserror::Error)]
@@ -113,7 +114,9 @@ impl HttpClient {
         };
         let connected = timeout(within, connecting).await;
         let stream = connected.map_err(|_| HttpError::ConnectTimeout(within))??;
-        Ok(HttpConnection { stream })
+        Ok(HttpConnection {
+            stream: Box::new(stream),
+        })
     }
 
     /// Makes a request to the absolute URL that it names.
