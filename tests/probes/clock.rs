@@ -32,6 +32,21 @@ fn move_to(clock: &ManualClock, time: Duration) {
     clock.advance(time.checked_sub(clock.boot()).expect("time goes on"));
 }
 
+/// Waits until so many probes of a case are noted, which is the last that they
+/// do: on one thread they have ended by then.
+async fn probed(node: &Node, name: &str, probes: u64) {
+    let noted = async {
+        loop {
+            let probe = node.case_view(name).unwrap().status().probe;
+            match probe.map_or(0, |probe| probe.probes) {
+                noted if noted < probes => tokio::task::yield_now().await,
+                noted => return noted,
+            }
+        }
+    };
+    assert_eq!(timeout(LONG, noted).await.unwrap(), probes);
+}
+
 #[tokio::test]
 async fn slots_are_kept_and_those_that_passed_unseen_are_skipped() {
     let (mut target, mut each_second) = (Target::start().await, Target::start().await);
@@ -53,19 +68,15 @@ async fn slots_are_kept_and_those_that_passed_unseen_are_skipped() {
     // It looks at the cases when it first runs.
     tokio::task::yield_now().await;
 
-    for (slot, step_wall) in [(0, 0), (1, 5), (2, -9), (13, 0), (14, 0)] {
+    let mut each_probes = 0;
+    for (probes, (slot, step_wall)) in (1..).zip([(0, 0), (1, 5), (2, -9), (13, 0), (14, 0)]) {
         if slot == 13 {
-            // Suspended: the time goes on, the slots pass.
+            // Suspended: the time goes on, the slots pass. That the schedule has
+            // been looked at shows by the other probe.
             move_to(&clock, FIRST_SLOT + HOUR * 12 + Duration::from_secs(2));
-            // That this is seen shows by another probe.
-            while !each_second.is_called() {
-                clock.advance(Duration::from_secs(1));
-                let called = each_second.call();
-                if let Ok(call) = timeout(Duration::from_secs(1), called).await {
-                    call.answer(StatusCode::OK);
-                    break;
-                }
-            }
+            each_second.call().await.answer(StatusCode::OK);
+            each_probes += 1;
+            probed(&node, "seconds", each_probes).await;
             assert!(!target.is_called());
         }
         clock.step_wall(clock.wall() + TimeDelta::hours(step_wall));
@@ -77,6 +88,10 @@ async fn slots_are_kept_and_those_that_passed_unseen_are_skipped() {
         let late = late.expect("it was submitted when it was due");
         assert!(late < Duration::from_secs(1), "{late:?}");
         call.answer(StatusCode::OK);
+        each_second.call().await.answer(StatusCode::OK);
+        each_probes += 1;
+        probed(&node, "orders", probes).await;
+        probed(&node, "seconds", each_probes).await;
     }
 
     node.end_waits();
