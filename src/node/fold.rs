@@ -18,7 +18,7 @@ use crate::{
     archive::{Entry, Finished},
     engine::{self, Effect, Recorded},
     journal::{Admission, Delivered, Follower, Journal, JournalError},
-    model::{Case, Concluded, Event, Position, Submission, Transitioned, Webhook},
+    model::{Case, CaseChange, Concluded, Event, Position, Submission, Transitioned, Webhook},
 };
 
 use super::{
@@ -141,7 +141,9 @@ impl Folder {
         entries: &mut Vec<Entry>,
     ) {
         let feed = &self.partition.feed;
-        if matches!(effect, Effect::Case(_)) {
+        if let Effect::Case(change) = &effect
+            && !matches!(change, CaseChange::Transitioned(_))
+        {
             self.cases_changed.notify_one();
         }
         match effect {

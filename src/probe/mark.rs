@@ -41,12 +41,12 @@ pub(super) fn marked(
     baggage.push(FAKE);
     let baggage = HeaderValue::try_from(baggage.join(","));
     let set = [
-        (Ok(BAGGAGE.clone()), baggage),
-        (Ok(TRACEPARENT.clone()), HeaderValue::try_from(traceparent)),
         (
             HeaderName::try_from(fake_header),
             Ok(HeaderValue::from_static("true")),
         ),
+        (Ok(BAGGAGE.clone()), baggage),
+        (Ok(TRACEPARENT.clone()), HeaderValue::try_from(traceparent)),
     ];
     for (name, value) in set {
         // No name of a header: there is none to set.

@@ -48,7 +48,7 @@ impl Ended {
             .take(MAX_FAILURE_CHARS)
             .map(printable)
             .collect();
-        if kept.len() < text.len() {
+        if text.chars().nth(MAX_FAILURE_CHARS).is_some() {
             kept.push('…');
         }
         Ended::Failed(kept)
@@ -147,7 +147,7 @@ mod tests {
         let cut = format!("{}…", "é".repeat(300));
         for (text, expected) in [
             ("connection refused", "connection refused"),
-            ("a\nb\u{1b}[31m", "a b [31m"),
+            ("a\nb\u{1b}[31m\u{85}", "a b [31m "),
             (&long, &cut),
             (&long[2..], &long[2..]),
         ] {
