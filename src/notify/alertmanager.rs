@@ -2,14 +2,15 @@
 //!
 //! Every message says of each alert that a case can have whether it fires: one
 //! for each cause, and one for flapping. So the one that was, ends where the
-//! cause changes, whatever was not told in between. Labels hold only what does
-//! not change while an alert fires.
+//! cause changes, whatever was not told in between. Nothing fires that is over by
+//! the time it is told, late or again: there may be nothing that ends it. Labels
+//! hold only what does not change while an alert fires.
 
 use std::time::Duration;
 
 use serde_json::json;
 
-use super::message::{instant, running};
+use super::message::{Standing, instant, running};
 use crate::model::{Incident, IncidentCause, Json, Transition, TransitionKind};
 
 /// How long an alert fires that nothing ends. Alertmanager would end it itself
@@ -23,9 +24,14 @@ const CAUSES: [IncidentCause; 3] = [
 
 /// The alerts of a case after a transition. While it flaps only that fires: its
 /// incidents are not told until it no longer does.
-pub fn alerts(transition: &Transition) -> Json {
-    let flapping = transition.flapping;
-    let unwell = running(transition).filter(|_| !flapping);
+pub fn alerts(transition: &Transition, standing: &Standing) -> Json {
+    let still = |told: &&Incident| {
+        let now = standing.incident.as_ref();
+        now.is_some_and(|now| (now.number, now.cause) == (told.number, told.cause))
+    };
+    let unwell = running(transition).filter(|_| !transition.flapping);
+    let unwell = unwell.filter(still);
+    let flapping = transition.flapping && standing.flapping;
     let causes = CAUSES.map(|cause| {
         let (name, severity) = match cause {
             IncidentCause::Failed => ("failed", "critical"),

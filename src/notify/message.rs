@@ -17,6 +17,17 @@ pub struct About<'a> {
     pub case_name: &'a str,
     /// What is told.
     pub what: What<'a>,
+    /// How the case stands by now, which may be later.
+    pub standing: &'a Standing,
+}
+
+/// How a case stands.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Standing {
+    /// The incident that runs.
+    pub incident: Option<Incident>,
+    /// Whether the case goes back and forth.
+    pub flapping: bool,
 }
 
 /// What a webhook is told of, as a whole.
@@ -78,7 +89,9 @@ pub fn message(format: WebhookFormat, about: &About<'_>) -> Result<Message, Mess
         WebhookFormat::CloudEvents => (cloudevents::MEDIA_TYPE, cloudevents::event(about)?),
         WebhookFormat::Slack => (plain, slack::message(about)),
         WebhookFormat::Alertmanager => match about.what {
-            What::Transition(transition) => (plain, alertmanager::alerts(transition)),
+            What::Transition(transition) => {
+                (plain, alertmanager::alerts(transition, about.standing))
+            }
             What::Report(_) => return Err(MessageError::NoAlert),
         },
     };

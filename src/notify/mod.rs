@@ -38,7 +38,7 @@ use crate::{
     node::{Node, NodeError},
 };
 
-use message::{About, What, message};
+use message::{About, Standing, What, message};
 use post::{Outgoing, post};
 
 /// Least time between two looks at all cases.
@@ -194,6 +194,16 @@ impl Notifier {
         self.node.next_notification(&pair.case_name, &pair.webhook)
     }
 
+    /// How a case stands; one that is gone stands well.
+    fn standing(&self, case_name: &str) -> Standing {
+        let view = self.node.case_view(case_name).ok();
+        let status = view.map(|view| view.status());
+        status.map_or_else(Standing::default, |status| Standing {
+            incident: status.incident,
+            flapping: status.flapping,
+        })
+    }
+
     /// Tells what is queued for a pair until nothing is left, or the node goes
     /// down.
     async fn work(self: Arc<Self>, pair: Pair) {
@@ -245,11 +255,13 @@ impl Notifier {
                 }
             }
         };
+        let standing = self.standing(case_name);
         let about = About {
             id: &id,
             source: &self.source,
             case_name,
             what,
+            standing: &standing,
         };
         let outgoing = match message(receiver.webhook.format, &about) {
             Ok(message) => Outgoing {

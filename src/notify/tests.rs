@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use chrono::{DateTime, TimeDelta};
 use serde_json::json;
 
-use super::message::{About, Message, What, message};
+use super::message::{About, Message, Standing, What, message, running};
 use crate::model::{
     Incident, IncidentCause, Json, State, TestExecution, TestReport, Time, Transition,
     TransitionKind, WebhookFormat,
@@ -109,7 +109,11 @@ fn report() -> TestReport {
     }
 }
 
-fn said(format: WebhookFormat, what: What<'_>) -> Result<Message, String> {
+fn said(
+    format: WebhookFormat,
+    what: What<'_>,
+    standing: &Standing,
+) -> Result<Message, String> {
     let case_name = match what {
         What::Transition(transition) => &transition.case_name,
         What::Report(report) => &report.case_name,
@@ -119,12 +123,18 @@ fn said(format: WebhookFormat, what: What<'_>) -> Result<Message, String> {
         source: "/livecheck/j",
         case_name,
         what,
+        standing,
     };
     message(format, &about).map_err(|error| error.to_string())
 }
 
 fn transition(format: WebhookFormat, transition: Transition) -> Message {
-    said(format, What::Transition(&transition)).unwrap()
+    // Told while nothing has changed since.
+    let standing = Standing {
+        incident: running(&transition).cloned(),
+        flapping: transition.flapping,
+    };
+    said(format, What::Transition(&transition), &standing).unwrap()
 }
 
 #[test]
@@ -161,7 +171,7 @@ fn cloud_events() {
     );
 
     let report = report();
-    let message = said(WebhookFormat::CloudEvents, What::Report(&report)).unwrap();
+    let message = said(WebhookFormat::CloudEvents, What::Report(&report), &Standing::default()).unwrap();
     assert_eq!(
         message.body,
         json!({
@@ -251,7 +261,7 @@ fn slack_messages() {
     );
     let report = report();
     assert_eq!(
-        said(WebhookFormat::Slack, What::Report(&report))
+        said(WebhookFormat::Slack, What::Report(&report), &Standing::default())
             .unwrap()
             .body,
         slack(
@@ -387,9 +397,37 @@ fn alerts() {
 }
 
 #[test]
+fn what_is_over_by_the_time_it_is_told_does_not_fire() {
+    let next = Incident {
+        number: 3,
+        ..started().incident.unwrap()
+    };
+    let other = changed().incident;
+    for (told, incident, flapping) in [
+        (started(), None, false),
+        (started(), Some(next), false),
+        (started(), other, false),
+        (flapping(), started().incident, false),
+    ] {
+        let standing = Standing { incident, flapping };
+        let at = told.at;
+        let message = said(
+            WebhookFormat::Alertmanager,
+            What::Transition(&told),
+            &standing,
+        )
+        .unwrap();
+        for alert in message.body.as_array().unwrap() {
+            let ends: Time = alert["endsAt"].as_str().unwrap().parse().unwrap();
+            assert_eq!(ends, at, "{standing:?}");
+        }
+    }
+}
+
+#[test]
 fn a_report_is_no_alert() {
     let report = report();
-    let error = said(WebhookFormat::Alertmanager, What::Report(&report)).unwrap_err();
+    let error = said(WebhookFormat::Alertmanager, What::Report(&report), &Standing::default()).unwrap_err();
     assert_eq!(
         error,
         "alerts are about cases, and this is the report on an execution"
