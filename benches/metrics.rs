@@ -2,7 +2,9 @@
 //! one of which has had executions: `cargo bench --bench metrics`.
 //!
 //! Beside it, as a control, how long it takes to copy an answer of that size, and
-//! how long a partition is locked for it: what calls may have to wait.
+//! how long the figures take, which are collected under the lock of the fold. Of
+//! each the time on the clock and that of the processor, which on a busy machine
+//! is less.
 
 use std::{
     collections::BTreeMap,
@@ -70,19 +72,36 @@ async fn measure() -> Result<(), Any> {
 
 /// Prints the median and the longest of some runs.
 fn told(what: &str, mut run: impl FnMut() -> Result<(), Any>) -> Result<(), Any> {
-    let mut took = Vec::with_capacity(SCRAPES);
+    let (mut wall, mut processor) = (Vec::new(), Vec::new());
     for _ in 0..SCRAPES {
-        let start = Instant::now();
+        let (start, started) = (Instant::now(), processor_time());
         run()?;
-        took.push(start.elapsed().as_secs_f64() * 1e3);
+        wall.push(start.elapsed());
+        processor.push(processor_time().saturating_sub(started));
     }
-    took.sort_by(f64::total_cmp);
-    let longest = took.last().copied().unwrap_or_default();
+    let spread = |took: &mut Vec<Duration>| {
+        took.sort();
+        let ms = |took: Option<&Duration>| took.map_or(0.0, |took| took.as_secs_f64() * 1e3);
+        format!(
+            "{:>8.2} ms, longest {:>8.2} ms",
+            ms(took.get(took.len() / 2)),
+            ms(took.last())
+        )
+    };
+    println!("  {what:<36} {}", spread(&mut wall));
     println!(
-        "  {what:<40} {:>8.2} ms, longest {longest:>8.2} ms",
-        took[took.len() / 2]
+        "  {:<36} {}",
+        "    of the processor",
+        spread(&mut processor)
     );
     Ok(())
+}
+
+/// Time of the processor that this thread has taken.
+fn processor_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    let nanos = u32::try_from(time.tv_nsec).unwrap_or_default();
+    Duration::new(u64::try_from(time.tv_sec).unwrap_or_default(), nanos)
 }
 
 async fn open() -> Result<Opened, Any> {

@@ -34,12 +34,15 @@ fn every_rule_has_a_test() {
 #[tokio::test]
 async fn rules_and_dashboard_name_metrics_that_there_are() {
     let server = Server::start(|_| {}).await;
+    let readme = read("README.md");
     let mut known = BTreeSet::new();
     for line in get(server.http(), "/metrics").await.lines() {
         let told = line
             .strip_prefix("# TYPE ")
             .and_then(|told| told.split_once(' '));
         let Some((name, kind)) = told else { continue };
+        let short = name.strip_prefix("livecheck_").unwrap();
+        assert!(readme.contains(&format!("`{short}`")), "README.md: {name}");
         let suffixes: &[_] = match kind {
             "histogram" => &["_bucket", "_sum", "_count"],
             _ => &[""],
