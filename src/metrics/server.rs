@@ -74,35 +74,43 @@ fn limits(options: &NodeOptions, families: &mut Families<'_>) -> fmt::Result {
     )
 }
 
+/// What is kept for a webhook.
+#[derive(Clone, Copy, Default)]
+struct Kept {
+    pending: usize,
+    dead: usize,
+}
+
 fn notifications(figures: &Figures, families: &mut Families<'_>) -> fmt::Result {
-    // Pending and dead ones. A webhook that is not declared any more shows as
-    // long as something is kept for it.
-    let mut by_webhook: BTreeMap<&str, [usize; 2]> = BTreeMap::new();
+    // A webhook that is not declared any more shows as long as something is kept
+    // for it.
+    let mut by_webhook: BTreeMap<&str, Kept> = BTreeMap::new();
     for webhook in figures.options.webhooks.iter() {
         by_webhook.entry(&webhook.name).or_default();
     }
     for case in figures.partitions.iter().flat_map(|one| &one.cases) {
         let kept = case.health.notifications();
         for pending in kept.pending() {
-            by_webhook.entry(&pending.webhook).or_default()[0] += 1;
+            by_webhook.entry(&pending.webhook).or_default().pending += 1;
         }
         for dead in kept.dead() {
-            by_webhook.entry(&dead.notification.webhook).or_default()[1] += 1;
+            let webhook = &dead.notification.webhook;
+            by_webhook.entry(webhook).or_default().dead += 1;
         }
     }
-    let kept = |kind: usize| {
+    let by_webhook = || {
         let webhooks = by_webhook.iter();
-        webhooks.map(move |(&name, counts)| ([("webhook", name)], counts[kind]))
+        webhooks.map(|(&name, &kept)| ([("webhook", name)], kept))
     };
     families.gauges(
         "livecheck_notifications_pending",
         "Notifications that wait to be delivered.",
-        kept(0),
+        by_webhook().map(|(labels, kept)| (labels, kept.pending)),
     )?;
     families.gauges(
         "livecheck_notifications_dead",
         "Notifications that were given up and can be retried.",
-        kept(1),
+        by_webhook().map(|(labels, kept)| (labels, kept.dead)),
     )
 }
 
