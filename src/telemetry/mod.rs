@@ -29,9 +29,10 @@
 //! is told by the setting alone.
 //!
 //! The invariant: no call waits for a collector or fails because of one. Spans
-//! that are too many, or that the collector does not take, are dropped, which is
-//! logged once in a while. At the end what is left is exported for two seconds at
-//! most, within the grace period.
+//! that the collector does not take are dropped, which is logged at most once a
+//! minute, and so are those that the queue has no room for, which is logged when
+//! it begins and summed up at the end. At the end what is left is exported for
+//! two seconds at most, within the grace period.
 
 mod executions;
 mod exporter;
