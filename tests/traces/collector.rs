@@ -29,7 +29,11 @@ pub struct Collector {
 }
 
 #[derive(Clone, Default)]
-struct Taken(Arc<Mutex<Vec<ResourceSpans>>>);
+struct Taken {
+    spans: Arc<Mutex<Vec<ResourceSpans>>>,
+    /// The `authorization` of each export.
+    authorizations: Arc<Mutex<Vec<Option<String>>>>,
+}
 
 #[tonic::async_trait]
 impl TraceService for Taken {
@@ -37,8 +41,11 @@ impl TraceService for Taken {
         &self,
         request: Request<ExportTraceServiceRequest>,
     ) -> Result<Response<ExportTraceServiceResponse>, Status> {
+        let authorization = request.metadata().get("authorization");
+        let authorization = authorization.map(|text| text.to_str().unwrap().to_owned());
+        self.authorizations.lock().unwrap().push(authorization);
         let spans = request.into_inner().resource_spans;
-        self.0.lock().unwrap().extend(spans);
+        self.spans.lock().unwrap().extend(spans);
         Ok(Response::new(ExportTraceServiceResponse::default()))
     }
 }
@@ -72,16 +79,24 @@ impl Collector {
         self.connections.load(Ordering::SeqCst)
     }
 
+    /// The `authorization` that all exports carried.
+    pub fn authorization(&self) -> Option<String> {
+        let mut all = self.taken.authorizations.lock().unwrap().clone();
+        all.dedup();
+        assert_eq!(all.len(), 1, "{all:?}");
+        all.remove(0)
+    }
+
     /// What it has taken.
     pub fn spans(&self) -> Spans {
-        let taken = self.taken.0.lock().unwrap();
+        let taken = self.taken.spans.lock().unwrap();
         let scopes = taken.iter().flat_map(|one| &one.scope_spans);
         Spans(scopes.flat_map(|one| one.spans.clone()).collect())
     }
 
     /// An attribute of the resource of all spans.
     pub fn resource(&self, key: &str) -> String {
-        let taken = self.taken.0.lock().unwrap();
+        let taken = self.taken.spans.lock().unwrap();
         let resources = taken.iter().map(|one| one.resource.as_ref().unwrap());
         let mut values: Vec<_> = resources.map(|one| text(&one.attributes, key)).collect();
         values.dedup();

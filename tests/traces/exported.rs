@@ -80,6 +80,7 @@ async fn calls_and_execution_join_the_trace_of_the_caller() {
     let told = told.map(|key| text(&span.attributes, key));
     assert_eq!(told, ["orders", "one", "PASS"]);
     assert_eq!(span.status.as_ref().unwrap().code(), StatusCode::Ok);
+    assert_eq!(collector.authorization(), None);
     assert_eq!(collector.resource("service.name"), "livecheck");
 }
 
@@ -236,7 +237,7 @@ async fn an_execution_has_one_span_over_a_restart() {
 }
 
 #[tokio::test]
-async fn the_binary_exports_until_its_end_under_the_name_it_is_given() {
+async fn the_binary_exports_until_its_end_as_the_environment_says() {
     let collector = Collector::start().await;
     let data = TempDir::new().unwrap();
     let flags = [
@@ -251,6 +252,7 @@ async fn the_binary_exports_until_its_end_under_the_name_it_is_given() {
             "OTEL_RESOURCE_ATTRIBUTES",
             "deployment.environment.name=test",
         ),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "authorization=secret"),
     ];
     let process = Process::start(data.path(), &flags, &variables).await;
     process.clients.apply("orders").await;
@@ -260,6 +262,7 @@ async fn the_binary_exports_until_its_end_under_the_name_it_is_given() {
     process.stop().await;
     let spans = collector.spans();
     assert_eq!(spans.names(), ["execution orders", SUBMIT, SEND]);
+    assert_eq!(collector.authorization().as_deref(), Some("secret"));
     assert_eq!(collector.resource("service.name"), "checks");
     assert_eq!(collector.resource("deployment.environment.name"), "test");
 }
