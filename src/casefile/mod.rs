@@ -31,8 +31,8 @@ use crate::{
 use places::Places;
 use tree::{Content, Node};
 
-/// Longest file, in bytes.
-pub const MAX_FILE_BYTES: usize = 1024 * 1024;
+/// Longest file, in bytes: the largest descriptor set of a probe fits, in base64.
+pub const MAX_FILE_BYTES: usize = 2 * 1024 * 1024;
 
 /// Full name of the message that a file holds.
 const CASE: &str = "livecheck.v1.Case";

@@ -63,6 +63,17 @@ contracts:
   - expression: signals.order_executed.at > signals.order_sent_to_db.at
 ";
 
+/// What may follow in it.
+const PROBE: &str = "\
+probe:
+  frequency: 30s
+  http: {url: \"http://orders/health\", headers: {a: b}}
+  test_args: [1, [2.5, ~], true]
+  test_kwargs:
+    order: {lines: [{n: 1}], note: 'none'}
+    9007199254740991: -0x1f
+";
+
 #[test]
 fn the_designed_file() {
     let cases = good("cases.yaml", DESIGNED);
@@ -179,7 +190,7 @@ fn files_that_are_none() {
         ),
         (
             long.as_bytes(),
-            "1:1: the file is 1048577 bytes long; at most 1048576, divide it",
+            "1:1: the file is 2097153 bytes long; at most 2097152, divide it",
         ),
         (
             b"orders",
@@ -315,7 +326,7 @@ proptest! {
             "|\n", ">\n", "---\n", "...\n", "~", "0", "\\", "é", "\u{85}", "\u{2028}", "\0", "%", "? ", "\r",
         ]),
     ) {
-        let mut text = DESIGNED.to_owned();
+        let mut text = format!("{DESIGNED}{PROBE}");
         for (from, to) in cuts {
             let (one, other) = (from.index(text.len()), to.index(text.len()));
             let from = floor(&text, one.min(other));

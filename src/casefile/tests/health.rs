@@ -179,6 +179,35 @@ probe:
 }
 
 #[test]
+fn the_largest_descriptor_set_fits_in_a_file() {
+    let set = |bytes: usize| prost_types::FileDescriptorSet {
+        file: vec![prost_types::FileDescriptorProto {
+            package: Some("x".repeat(bytes)),
+            ..Default::default()
+        }],
+    };
+    // Around it: a tag and a length of three bytes, twice.
+    let set = set((1 << 20) - 8).encode_to_vec();
+    assert_eq!(set.len(), 1 << 20);
+    let base64 = {
+        use base64::{Engine as _, engine::general_purpose::STANDARD};
+        STANDARD.encode(&set)
+    };
+    let read = good(
+        "cases.yaml",
+        &format!(
+            "name: a\nprobe:\n  frequency: 1s\n  grpc:\n    target: http://a\n    method: a.B/C\n    \
+             descriptor_set: {base64}\n"
+        ),
+    );
+    let probe = read[0].pb.probe.clone().unwrap();
+    let Some(Request::Grpc(grpc)) = probe.request else {
+        panic!("no call by gRPC: {probe:?}");
+    };
+    assert_eq!(grpc.descriptor_set.len(), 1 << 20);
+}
+
+#[test]
 fn what_is_wrong_with_a_probe_has_its_place() {
     for (probe, expected) in [
         (

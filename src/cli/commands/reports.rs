@@ -19,6 +19,9 @@ use crate::{
 
 /// List reports, the newest first, or watch them as they come
 ///
+/// A report without an id is about a case itself: it became unwell, it is so for
+/// another cause, or it is well again.
+///
 /// A watch goes on when the server goes away for a while, without a gap and
 /// without a repeat. When it ends it tells the token by which it can go on
 /// later. As JSON, a watch writes each report with its token.
@@ -36,7 +39,7 @@ pub struct Args {
     #[arg(long, conflicts_with = "not_ok")]
     ok: bool,
 
-    /// Only in states that are not OK: FAIL, ERROR and TIMEOUT
+    /// Only in states that are not OK: FAIL, ERROR, TIMEOUT and STALL
     #[arg(long)]
     not_ok: bool,
 
