@@ -2,7 +2,11 @@
 
 use std::{fs, path::Path, process::Command};
 
-use livecheck::{casefile, server, settings::ServeSettings};
+use clap::Parser;
+use livecheck::{
+    casefile, server,
+    settings::{ServeArgs, ServeSettings},
+};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 
@@ -50,6 +54,32 @@ fn the_case_files_of_the_readme_are_some() {
     assert_eq!(names("<!-- probes -->"), ["orders.health", "orders.create"]);
 }
 
+#[derive(Parser)]
+struct Serve {
+    #[command(flatten)]
+    args: ServeArgs,
+}
+
+/// Settings with the webhooks of the README, in a directory.
+fn settings(here: &Path) -> ServeSettings {
+    fs::write(here.join("webhooks.toml"), block("<!-- webhooks -->")).unwrap();
+    fs::write(here.join("chat.url"), "https://chat.example/a/secret").unwrap();
+    let at = |name: &str| here.join(name).display().to_string();
+    let line = [
+        "serve".to_owned(),
+        "--webhooks".to_owned(),
+        at("webhooks.toml"),
+    ];
+    let line = line
+        .into_iter()
+        .chain(["--data-dir".to_owned(), at("livecheck-data")]);
+    let environment = |name: &str| {
+        let secret = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX";
+        (name == "ON_CALL_SECRET").then(|| secret.into())
+    };
+    Serve::parse_from(line).args.settings(&environment).unwrap()
+}
+
 /// Runs a line of a shell in a directory, against a server.
 async fn shell(line: &str, directory: &Path, server: &str) -> (Option<i32>, String) {
     let programs = Path::new(env!("CARGO_BIN_EXE_livecheck")).parent().unwrap();
@@ -70,10 +100,7 @@ async fn the_commands_of_the_readme_run_as_written() {
     let directory = TempDir::new().unwrap();
     let here = directory.path();
     fs::write(here.join("orders.yaml"), block("<!-- case -->")).unwrap();
-    let settings = ServeSettings {
-        data_dir: here.join("livecheck-data"),
-        ..ServeSettings::default()
-    };
+    let settings = settings(here);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let running = server::start(&settings, listener).await.unwrap();
     let address = running.addr().to_string();
@@ -103,6 +130,10 @@ async fn the_commands_of_the_readme_run_as_written() {
         "Muted        until ",
         "Muted        no",
         "orders.checkout unchanged (revision 1)",
+        "on-call  CLOUDEVENTS   named  no       yes     https://example.com/livecheck",
+        "alerts   ALERTMANAGER  all    no       no      http://localhost:9093/api/v2/alerts",
+        "no notifications",
+        "0 notifications queued again",
     ] {
         assert!(shown.contains(expected), "{expected:?} is not in\n{shown}");
     }

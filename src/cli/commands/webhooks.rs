@@ -40,15 +40,14 @@ pub async fn run(args: Args, context: &mut Context<'_>) -> Result<Exit, CliError
 fn table(webhooks: &[Webhook], style: Style) -> String {
     let headings = ["WEBHOOK", "FORMAT", "CASES", "REPORTS", "SIGNED", "URL"];
     let mut rows = Rows::new(&headings, style);
-    let yes = |yes| if yes { "yes" } else { "no" };
     for webhook in webhooks {
         let known = WebhookFormat::try_from(webhook.format).map(|format| format.as_str_name());
         let cells = [
             cell(&webhook.name),
             cell(text::name(known, "WEBHOOK_FORMAT_", webhook.format)),
             cell(if webhook.every_case { "all" } else { "named" }),
-            cell(yes(webhook.reports)),
-            cell(yes(webhook.signed)),
+            cell(text::yes_or_no(webhook.reports)),
+            cell(text::yes_or_no(webhook.signed)),
             cell(&webhook.url),
         ];
         rows.add(cells, "");
