@@ -216,6 +216,11 @@ impl Cases {
         Some(done)
     }
 
+    /// Before what time the health of no case changes by itself.
+    pub(super) fn first_due(&self) -> Option<Time> {
+        self.due.first().map(|(due, _)| *due)
+    }
+
     /// The next case whose health changes by itself up to `now`, and when.
     pub(super) fn next_due(&mut self, now: Time, absent_until: Time) -> Option<(Time, String)> {
         while let Some((queued, _)) = self.due.first()

@@ -181,10 +181,11 @@ impl Engine {
     }
 
     /// When the next tick is due: at the earliest deadline, and a while after
-    /// the last one. None when no ticks are needed.
+    /// the last one. When no ticks are needed, by when the health of an inactive
+    /// case changes by itself, as when its mute ends.
     pub fn tick_due(&self) -> Option<Time> {
         if !self.needs_ticks() {
-            return None;
+            return self.cases.first_due();
         }
         let regular = execution::later(self.heartbeat, limits::TICK_INTERVAL);
         let deadline = self.deadlines.first().map(|&(at, _)| at);

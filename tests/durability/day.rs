@@ -1,7 +1,7 @@
 //! A day in the life of a case: it passes, fails, recovers, stalls, is controlled
 //! and muted. The server is killed with kill -9 as soon as each step is
-//! acknowledged, and once more when all has come of it: every transition is told
-//! once, and the status stays what it was.
+//! acknowledged, and stopped with a snapshot when all has come of it: every
+//! transition is told once, and the status stays what it was.
 
 use std::time::{Duration, SystemTime};
 
@@ -178,9 +178,13 @@ impl Day {
         }
     }
 
-    /// Kills the server and starts another one over the same data.
-    async fn restart(&mut self) {
-        self.server.take().unwrap().kill().await;
+    /// Kills the server, or stops it, and starts another one over the same data.
+    async fn restart(&mut self, kill: bool) {
+        let server = self.server.take().unwrap();
+        match kill {
+            true => server.kill().await,
+            false => server.stop().await,
+        }
         let server = Server::start(self.data.path()).await;
         self.clients = server.clients().await;
         self.server = Some(server);
@@ -190,7 +194,7 @@ impl Day {
     async fn step(&mut self, actions: &[Do], kinds: &[TransitionKind], state: State) {
         let known = self.transitions().len();
         let ids = self.act(actions).await;
-        self.restart().await;
+        self.restart(true).await;
         for id in &ids {
             self.clients.report(CASE, id).await;
         }
@@ -209,7 +213,7 @@ impl Day {
 
         let status = self.status().await;
         assert_eq!(status.state(), state, "after {ids:?}: {status:?}");
-        self.restart().await;
+        self.restart(false).await;
         assert_eq!(self.status().await, status);
         let (changes, reports) = (self.changes.len(), self.reports.len());
         self.read().await;

@@ -1,6 +1,8 @@
 //! Control at runtime: it lies over the declaration, survives applying it again,
 //! and is cleared; the mute ends by itself.
 
+use std::time::Duration;
+
 use livecheck::pb::v1::{
     CaseControl, CaseSetting, ControlCaseRequest, Sampling, State, SubmitExecutionRequest,
     TransitionKind,
@@ -173,6 +175,33 @@ async fn a_mute_ends_by_itself_and_tells_what_was_missed() {
             (began, false)
         ]
     );
+    day.close().await;
+}
+
+#[tokio::test]
+async fn a_mute_ends_even_if_nothing_else_keeps_the_server_busy() {
+    let day = Day::with(declared()).await;
+    let token = day.case_token().await;
+    day.end("p", true).await;
+    let until = day.in_seconds(3600);
+    let request = ControlCaseRequest {
+        mute_until: Some(until),
+        ..control()
+    };
+    day.control(request).await.unwrap();
+    day.fail("f", LIMIT).await;
+    let request = ControlCaseRequest {
+        active: Some(false),
+        ..control()
+    };
+    day.control(request).await.unwrap();
+    // Without an active case no clock ticks.
+    day.stepped.clock.advance(Duration::from_secs(3601));
+    let told = day.transitions(&token, 2).await;
+    assert_eq!(told[1].kind(), TransitionKind::Unmuted);
+    assert_eq!(told[1].at, Some(until));
+    let over = day.status().await.control.unwrap();
+    assert_eq!((over.active, over.muted_until), (Some(false), None));
     day.close().await;
 }
 
