@@ -145,7 +145,8 @@ async fn every_transition_of_a_day_is_told_once_whenever_the_server_is_killed() 
         (vec![Pass("p5")], vec![Recovered], State::Pass),
         (vec![Control(clear)], vec![Unmuted], State::Pass),
     ] {
-        day.step(&actions, &kinds, state).await;
+        let step = day.step(&actions, &kinds, state);
+        timeout(DEADLINE, step).await.expect("a step hangs");
     }
     day.end().await;
 }
@@ -330,8 +331,7 @@ impl Clients {
         let mut watch = self.cases.watch_cases(request).await.unwrap().into_inner();
         let mut told = Vec::new();
         loop {
-            let item = timeout(DEADLINE, watch.message()).await.unwrap();
-            let item = item.unwrap().unwrap();
+            let item = watch.message().await.unwrap().unwrap();
             let Some(payload) = item.payload else {
                 continue;
             };
@@ -360,8 +360,7 @@ impl Clients {
             .into_inner();
         let mut told = Vec::new();
         loop {
-            let item = timeout(DEADLINE, watch.message()).await.unwrap();
-            let item = item.unwrap().unwrap();
+            let item = watch.message().await.unwrap().unwrap();
             let Some(report) = item.report else {
                 continue;
             };

@@ -39,8 +39,8 @@ const CALLERS: u64 = 4;
 const LIVE: u64 = 100;
 /// A gap of the clock that is no absence yet.
 const NO_ABSENCE: Duration = Duration::from_secs(3);
-/// How far the clocks of the test and of the server's records may be apart.
-const SLACK: Duration = Duration::from_secs(2);
+/// How far what the test sees and what the server records may be apart.
+const SLACK: Duration = Duration::from_secs(1);
 
 /// A case that stalls after so long.
 fn stalling(mut case: Case, stalled_after: Duration) -> Case {
@@ -51,7 +51,7 @@ fn stalling(mut case: Case, stalled_after: Duration) -> Case {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_times_out_or_stalls_because_the_server_was_suspended() {
-    let suspended = Duration::from_secs(number("LIVECHECK_SUSPEND_SECONDS", 8));
+    let suspended = Duration::from_secs(number("LIVECHECK_SUSPEND_SECONDS", 10));
     // Shorter than that, and long enough for what comes before it.
     let short = (suspended / 2).min(Duration::from_secs(30));
     let stalled_after = (suspended * 3 / 4).min(Duration::from_secs(60));
@@ -115,6 +115,19 @@ async fn nothing_times_out_or_stalls_because_the_server_was_suspended() {
     let events = ids.iter().map(|id| event(PATIENT, id, "second")).collect();
     let (acknowledged, failed) = clients.stream(events).await;
     assert_eq!((acknowledged, failed.is_none()), (LIVE, true), "{failed:?}");
+    // The last tick before it may have been a while ago, but was no absence.
+    let mut back = SystemTime::now();
+    for name in CASES {
+        let absences = clients.status(name).await.absences.unwrap();
+        let (began, end) = span(&absences);
+        assert!(began <= stopped_at + SLACK, "{name}: {absences:?}");
+        assert!(
+            began + NO_ABSENCE + SLACK >= stopped_at,
+            "{name}: {absences:?}"
+        );
+        assert!(end + SLACK >= continued_at, "{name}: {absences:?}");
+        back = back.min(end);
+    }
     let mut calls = ended.subscribe();
     let goes_on = calls.wait_for(|calls| *calls >= before + 100);
     timeout(DEADLINE, goes_on).await.unwrap().unwrap();
@@ -131,31 +144,14 @@ async fn nothing_times_out_or_stalls_because_the_server_was_suspended() {
     let reports = clients.reports_of(BUSY, &busy).await;
     check(&reports, |state| matches!(state, State::Pass | State::Skip));
 
-    let mut ends = Vec::new();
     for name in CASES {
         let status = clients.status(name).await;
         assert_eq!(status.total_failures, 0, "{status:?}");
-        let absences = status.absences.unwrap();
-        let (began, end) = span(&absences);
-        assert!(absences.count >= 1, "{absences:?}");
-        assert!(
-            began <= stopped_at + SLACK && began + SLACK >= stopped_at,
-            "{began:?}"
-        );
-        assert!(
-            end + SLACK >= continued_at && end <= continued_at + SLACK,
-            "{end:?}"
-        );
-        assert!(end.duration_since(began).unwrap() + SLACK > suspended);
-        ends.push(end);
     }
     // No case stalls before the silence has lasted anew.
-    for (case_name, stalled) in clients.stalls(&token, QUIET).await {
-        let since = ends.iter().copied().min().unwrap();
-        assert!(stalled >= since + stalled_after, "{case_name}: {stalled:?}");
-        if case_name == QUIET {
-            assert_eq!(stalled, ends[CASES.len() - 1] + stalled_after);
-        }
+    let stalls = timeout(2 * DEADLINE, clients.stalls(&token, QUIET)).await;
+    for (case_name, stalled) in stalls.expect("a case stalls once it is silent") {
+        assert!(stalled >= back + stalled_after, "{case_name}: {stalled:?}");
     }
     println!("suspended for {suspended:?}, {short:?} to come and {stalled_after:?} to stall");
     server.stop().await;
@@ -217,8 +213,8 @@ impl Clients {
         let mut watch = self.cases.watch_cases(request).await.unwrap().into_inner();
         let mut stalls = Vec::new();
         loop {
-            let item = timeout(2 * DEADLINE, watch.message()).await.unwrap();
-            let Some(Payload::Transition(one)) = item.unwrap().unwrap().payload else {
+            let item = watch.message().await.unwrap().unwrap();
+            let Some(Payload::Transition(one)) = item.payload else {
                 continue;
             };
             let kind = (one.kind(), one.state());

@@ -177,29 +177,33 @@ impl Day {
     ) -> Vec<Payload> {
         let mut resume_token = token.to_owned();
         let mut told = Vec::new();
-        loop {
-            let request = WatchCasesRequest {
-                resume_token: resume_token.clone(),
-            };
-            let watch = self.cases.clone().watch_cases(request).await;
-            let mut watch = watch.unwrap().into_inner();
-            // The checkpoint at the beginning comes before them.
-            for _ in 0..=break_after {
-                let item = timeout(DEADLINE, watch.message()).await.unwrap();
-                let item = item.unwrap().unwrap();
-                assert_ne!(item.resume_token, "");
-                resume_token = item.resume_token;
-                assert_eq!(item.status, None, "of the cases as they are only");
-                let Some(payload) = item.payload else {
-                    continue;
+        let reading = async {
+            loop {
+                let request = WatchCasesRequest {
+                    resume_token: resume_token.clone(),
                 };
-                let ends = last(&payload);
-                told.push(payload);
-                if ends {
-                    return told;
+                let watch = self.cases.clone().watch_cases(request).await;
+                let mut watch = watch.unwrap().into_inner();
+                // The checkpoint at the beginning comes before them.
+                for _ in 0..=break_after {
+                    let item = watch.message().await.unwrap().unwrap();
+                    assert_ne!(item.resume_token, "");
+                    resume_token = item.resume_token;
+                    assert_eq!(item.status, None, "of the cases as they are only");
+                    let Some(payload) = item.payload else {
+                        continue;
+                    };
+                    let ends = last(&payload);
+                    told.push(payload);
+                    if ends {
+                        return told;
+                    }
                 }
             }
-        }
+        };
+        timeout(DEADLINE, reading)
+            .await
+            .expect("it is told in time")
     }
 
     /// The transitions after a token, up to the one of this number.

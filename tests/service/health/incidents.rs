@@ -226,22 +226,25 @@ async fn told_reports(
         resume_token: token.to_owned(),
         ..WatchReportsRequest::default()
     };
-    let mut told = Vec::new();
-    while told.len() < count {
-        let watch = day.reports.clone().watch_reports(request.clone()).await;
-        let mut watch = watch.unwrap().into_inner();
-        // The checkpoint at the beginning comes before them.
-        for _ in 0..=break_after {
-            let item = timeout(DEADLINE, watch.message()).await.unwrap();
-            let item = item.unwrap().unwrap();
-            request.resume_token = item.resume_token;
-            told.extend(item.report);
-            if told.len() == count {
-                break;
+    let reading = async {
+        let mut told = Vec::new();
+        loop {
+            let watch = day.reports.clone().watch_reports(request.clone()).await;
+            let mut watch = watch.unwrap().into_inner();
+            // The checkpoint at the beginning comes before them.
+            for _ in 0..=break_after {
+                let item = watch.message().await.unwrap().unwrap();
+                request.resume_token = item.resume_token;
+                told.extend(item.report);
+                if told.len() == count {
+                    return told;
+                }
             }
         }
-    }
-    told
+    };
+    timeout(DEADLINE, reading)
+        .await
+        .expect("they are told in time")
 }
 
 #[tokio::test]
