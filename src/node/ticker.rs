@@ -1,6 +1,6 @@
-//! The ticker: appends a `Tick` when the earliest deadline of a partition is
-//! due, and what was counted. It goes through the same queue as every fact. While the fold is behind,
-//! one is queued every second: a slow fold is no absence.
+//! The ticker: appends a `Tick` when the earliest deadline of a partition is due,
+//! and what was counted. It goes through the same queue as every fact. While the
+//! fold is behind, one is queued every second: a slow fold is no absence.
 
 use std::{
     sync::{

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Uri};
 use tokio::time::{Instant, timeout};
 use tonic::transport::Channel;
+use uuid::Uuid;
 
 use super::{
     grpc, mark,
@@ -49,21 +50,30 @@ impl Run {
         let left = whole.saturating_sub(began.elapsed());
 
         let traceparent = mark::new_traceparent();
-        let test = self.submit(&traceparent).await.map_err(Ended::Refused)?;
+        let answer = async |current: &CurrentTest| {
+            let declared = match &probe.request {
+                ProbeRequest::Http(http) => &http.headers,
+                ProbeRequest::Grpc(grpc) => &grpc.metadata,
+            };
+            let headers = mark::marked(declared, current, &traceparent, &probe.fake_header);
+            let answering = timeout(left, reached.answer(headers, whole));
+            let answered = self.unless_revoked(answering).await?.map_err(late)?;
+            answered.map_err(|error| Ended::failed(&error))
+        };
+        let id = Uuid::now_v7().to_string();
+        if self.slot.case.signals.is_empty() {
+            // It passes when it starts, so it starts when the target has answered.
+            let (start, life) = (self.slot.at, self.slot.case.execution_life());
+            let expires = start + chrono::Duration::from_std(life).unwrap_or_default();
+            let current = CurrentTest::new(&id, &self.slot.case.name, start, expires);
+            answer(&current.map_err(|reason| Ended::failed(&reason.to_string()))?).await?;
+            let submitted = self.submit(id, &traceparent).await;
+            return submitted.map(drop).map_err(Ended::Refused);
+        }
+        let submitted = self.submit(id, &traceparent).await;
+        let test = submitted.map_err(Ended::Refused)?;
         let answered = match CurrentTest::try_from(&test) {
-            Ok(current) => {
-                let declared = match &probe.request {
-                    ProbeRequest::Http(http) => &http.headers,
-                    ProbeRequest::Grpc(grpc) => &grpc.metadata,
-                };
-                let headers = mark::marked(declared, &current, &traceparent, &probe.fake_header);
-                let answering = timeout(left, reached.answer(headers, whole));
-                match self.unless_revoked(answering).await {
-                    Ok(Ok(answered)) => answered.map_err(|error| Ended::failed(&error)),
-                    Ok(Err(elapsed)) => Err(late(elapsed)),
-                    Err(revoked) => Err(revoked),
-                }
-            }
+            Ok(current) => answer(&current).await,
             Err(reason) => Err(Ended::failed(&reason.to_string())),
         };
         if let Err(ended) = &answered {
@@ -102,12 +112,11 @@ impl Run {
         }
     }
 
-    async fn submit(&self, traceparent: &str) -> Result<TestExecution, NodeError> {
+    async fn submit(&self, id: String, traceparent: &str) -> Result<TestExecution, NodeError> {
         let case_name = self.slot.case.name.clone();
         let submission = Submission {
             case_name: case_name.clone(),
-            // The node gives it one, and need not look for an earlier one.
-            id: String::new(),
+            id,
             test_args: self.probe.test_args.clone(),
             test_kwargs: self.probe.test_kwargs.clone(),
             expires: None,

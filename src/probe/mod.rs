@@ -12,8 +12,9 @@
 //!
 //! **What.** A probe makes attempts until the target answers: at most `retries`
 //! more than one, with the pauses that the case declares. An attempt connects,
-//! then submits an execution that is exempt from sampling and budgets, then sends
-//! the request with
+//! then submits an execution that is exempt from sampling and budgets (of a case
+//! without signals once the target has answered, as it passes when it starts),
+//! then sends the request with
 //!
 //! - the four `LiveCheck-Test-*` headers of the execution,
 //! - `baggage: livecheck.fake=true`, behind what the case declares there,
@@ -32,8 +33,8 @@
 //! probe is changed. Only unary methods can be probed.
 //!
 //! **Bounds.** At most [`ATTEMPTS_AT_ONCE`] attempts run at once; the others wait
-//! for their turn. of the body of an answer at most 64 KiB are read, and a gRPC message
-//! may have 4 MiB.
+//! for their turn. Of the body of an answer at most 64 KiB are read, and a gRPC
+//! message may have 4 MiB.
 //!
 //! The border: this module only calls the node as the services do, and decides
 //! nothing about the health of a case.

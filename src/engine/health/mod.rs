@@ -1,6 +1,6 @@
 //! The health of one case: a fold of its verdicts and of what else the journal
 //! holds of it. Knows no other case, no execution and no clock; what is outside
-//! it is told in [`Sight`].
+//! it is told in `Sight`.
 
 mod failures;
 mod figures;

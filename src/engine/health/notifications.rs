@@ -116,18 +116,22 @@ impl Notifications {
 
     /// Takes note that a webhook was told, or that this was given up.
     pub(in crate::engine) fn delivered(&mut self, delivered: &Delivered) {
-        let Some(queue) = self.pending.get_mut(&delivered.webhook) else {
+        let is_it = |one: &Notification| {
+            one.webhook == delivered.webhook && one.position == delivered.position
+        };
+        let queue = self.pending.get_mut(&delivered.webhook);
+        let found = queue.and_then(|queue| {
+            let told = queue.iter().position(|one| is_it(one));
+            queue.remove(told?)
+        });
+        self.pending.retain(|_, queue| !queue.is_empty());
+        let Some(notification) = found else {
+            if delivered.error.is_none() {
+                // It was crowded out while it was on its way.
+                self.dead.retain(|dead| !is_it(&dead.notification));
+            }
             return;
         };
-        let told = queue
-            .iter()
-            .position(|one| one.position == delivered.position);
-        let Some(notification) = told.and_then(|at| queue.remove(at)) else {
-            return;
-        };
-        if queue.is_empty() {
-            self.pending.remove(&delivered.webhook);
-        }
         if let Some(error) = &delivered.error {
             self.bury(DeadNotification {
                 notification,
@@ -251,5 +255,8 @@ mod tests {
         let (pending, dead) = positions(&all);
         assert_eq!((pending.len(), dead.len()), (PENDING, DEAD));
         assert_eq!(dead.first(), Some(&10));
+        // One that was on its way when it was crowded out.
+        all.delivered(&told(10, None));
+        assert_eq!(positions(&all).1.first(), Some(&11));
     }
 }
