@@ -87,6 +87,19 @@ pub enum NodeError {
     Internal(String),
 }
 
+impl NodeError {
+    /// Whether a limit of the server refused what was to be stored.
+    pub(super) fn is_over_a_limit(&self) -> bool {
+        matches!(
+            self,
+            NodeError::Overloaded
+                | NodeError::TooManyExecutions(_)
+                | NodeError::ArchiveBehind
+                | NodeError::StorageFull(_)
+        )
+    }
+}
+
 impl From<AppendError> for NodeError {
     fn from(error: AppendError) -> Self {
         match error {

@@ -67,12 +67,16 @@ impl Node {
             self.count(&case_name, |counts| counts.not_sampled += 1);
             return Ok(None);
         }
-        let _place = self.admit_execution().inspect_err(|_| {
-            self.count(&case_name, |counts| counts.refused += 1);
-        })?;
+        let refused = |error: &NodeError| {
+            if error.is_over_a_limit() {
+                self.count(&case_name, |counts| counts.refused += 1);
+            }
+        };
+        let _place = self.admit_execution().inspect_err(refused)?;
 
         let event = Event::Submitted(submission.clone());
-        match self.append(&case_name, event).answer().await? {
+        let answer = self.append(&case_name, event).answer().await;
+        match answer.inspect_err(refused)? {
             Answer::Submitted(SubmitAnswer::Execution(test)) => Ok(Some(*test)),
             Answer::Submitted(SubmitAnswer::Concluded) => {
                 let found = self.find_existing(&case_name, &submission.id).await?;

@@ -224,8 +224,8 @@ mod tests {
             all.queue(&webhooks, position, Time::UNIX_EPOCH, &report());
         }
         all.delivered(&told(1, Some("503")));
-        // Told twice, and told without being queued: nothing.
-        all.delivered(&told(1, None));
+        // Given up twice, and told without being queued: nothing.
+        all.delivered(&told(1, Some("503")));
         all.delivered(&told(9, None));
         assert_eq!(positions(&all), (vec![2, 1, 2], vec![1]));
         let next: Vec<_> = all
