@@ -126,18 +126,7 @@ pub fn incident_from_pb(pb: v1::Incident, bad: &mut Violations) -> Option<Incide
     } = pb;
     let started_at = required_time(started_at, &mut bad.field("started_at"));
     let cause_since = required_time(cause_since, &mut bad.field("cause_since"));
-    let cause = match v1::IncidentCause::try_from(cause) {
-        Ok(v1::IncidentCause::Failed) => Some(IncidentCause::Failed),
-        Ok(v1::IncidentCause::Stalled) => Some(IncidentCause::Stalled),
-        Ok(v1::IncidentCause::TargetDown) => Some(IncidentCause::TargetDown),
-        Ok(v1::IncidentCause::Unspecified) | Err(_) => {
-            bad.add_to(
-                "cause",
-                format!("{cause} is no cause that this version knows"),
-            );
-            None
-        }
-    };
+    let cause = cause_from_pb(cause, &mut bad.field("cause"));
     Some(Incident {
         number,
         started_at: started_at?,
@@ -153,6 +142,19 @@ pub fn cause_to_pb(cause: IncidentCause) -> v1::IncidentCause {
         IncidentCause::Stalled => v1::IncidentCause::Stalled,
         IncidentCause::TargetDown => v1::IncidentCause::TargetDown,
     }
+}
+
+/// Reads a cause; an unknown number is refused, and so is none.
+pub fn cause_from_pb(pb: i32, bad: &mut Violations) -> Option<IncidentCause> {
+    Some(match v1::IncidentCause::try_from(pb) {
+        Ok(v1::IncidentCause::Failed) => IncidentCause::Failed,
+        Ok(v1::IncidentCause::Stalled) => IncidentCause::Stalled,
+        Ok(v1::IncidentCause::TargetDown) => IncidentCause::TargetDown,
+        Ok(v1::IncidentCause::Unspecified) | Err(_) => {
+            bad.add(format!("{pb} is no cause that this version knows"));
+            return None;
+        }
+    })
 }
 
 /// Writes a failed execution.
@@ -275,6 +277,7 @@ pub fn sampling_from_pb(pb: v1::SamplingTotals) -> SamplingTotals {
 pub fn probe_status_to_pb(probe: &ProbeStatus) -> v1::ProbeStatus {
     let ProbeStatus {
         last_at,
+        last_due,
         error,
         probes,
         attempts,
@@ -283,7 +286,8 @@ pub fn probe_status_to_pb(probe: &ProbeStatus) -> v1::ProbeStatus {
     } = probe;
     v1::ProbeStatus {
         last_at: Some(time_to_pb(*last_at)),
-        error: error.clone().unwrap_or_default(),
+        last_due: Some(time_to_pb(*last_due)),
+        error: error.clone(),
         probes: *probes,
         attempts: *attempts,
         failures: *failures,
@@ -295,15 +299,18 @@ pub fn probe_status_to_pb(probe: &ProbeStatus) -> v1::ProbeStatus {
 pub fn probe_status_from_pb(pb: v1::ProbeStatus, bad: &mut Violations) -> Option<ProbeStatus> {
     let v1::ProbeStatus {
         last_at,
+        last_due,
         error,
         probes,
         attempts,
         failures,
         consecutive_failures,
     } = pb;
+    let last_due = required_time(last_due, &mut bad.field("last_due"));
     Some(ProbeStatus {
         last_at: required_time(last_at, &mut bad.field("last_at"))?,
-        error: Some(error).filter(|error| !error.is_empty()),
+        last_due: last_due?,
+        error,
         probes,
         attempts,
         failures,

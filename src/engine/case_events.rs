@@ -106,7 +106,7 @@ impl Engine {
         self.with_health(&result.case_name, step, |health, sight| {
             // One that ended after the case was declared without a probe.
             if sight.case.probe.is_some() {
-                health.probed(result, sight.now);
+                health.probed(result, sight);
             }
         });
         Answer::Nothing

@@ -54,7 +54,7 @@ use cases::Cases;
 use decision::Decision;
 use early::EarlySignals;
 use execution::{Circumstances, Decided, Execution};
-use health::Subject;
+use health::{Health, Subject};
 use remembered::{Concluded, Remembered};
 
 /// The state of one partition.
@@ -369,10 +369,19 @@ impl Engine {
         } = Arc::unwrap_or_clone(verdict);
         let case_name = execution.test.case_name.clone();
         let started = execution.test.timestamp;
-        self.with_health(&case_name, step, |health, sight| {
-            health.verdict(&report, started, sight);
-        });
-        if !webhooks.is_empty() {
+        let of_this_case = |health: &Health| position >= health.created;
+        let known = self
+            .cases
+            .get(&case_name)
+            .and_then(|one| one.health.as_ref());
+        // Not of one that was deleted and created again.
+        let counts = known.is_some_and(|health| of_this_case(health));
+        if counts {
+            self.with_health(&case_name, step, |health, sight| {
+                health.verdict(&report, started, sight);
+            });
+        }
+        if counts && !webhooks.is_empty() {
             let subject = Subject::Report {
                 id: execution.test.id.clone(),
                 state: report.state,

@@ -20,7 +20,7 @@ pub struct CaseStatus {
     pub flapping: bool,
     /// Failures since the last PASS.
     pub consecutive_failures: u32,
-    /// How many verdicts there were of each state, and incidents of stalling.
+    /// How many verdicts there were of each state, and how often it stalled.
     pub totals: BTreeMap<State, u64>,
     /// When the last execution came that was not skipped at once.
     pub last_test_received: Option<Time>,
@@ -167,6 +167,8 @@ impl SamplingTotals {
 pub struct ProbeStatus {
     /// When the last one ended.
     pub last_at: Time,
+    /// When it was due.
+    pub last_due: Time,
     /// Why it failed; none if the target answered.
     pub error: Option<String>,
     /// Probes in all.
@@ -234,8 +236,7 @@ pub enum TransitionKind {
     FlappingStarted,
     /// No incident began for long enough.
     FlappingEnded,
-    /// The mute is over, and an incident that began or ended meanwhile was not
-    /// told.
+    /// The mute is over, and the health is another one than was told last.
     Unmuted,
 }
 

@@ -16,7 +16,7 @@ use tokio::sync::Notify;
 use crate::{
     abort::AbortOnPanic,
     archive::{Entry, Finished},
-    engine::{self, Effect, Recorded},
+    engine::{self, Effect, Recorded, health::Health},
     journal::{Admission, Delivered, Follower, Journal, JournalError},
     model::{Case, CaseChange, Concluded, Event, Position, Submission, Transitioned, Webhook},
 };
@@ -148,7 +148,7 @@ impl Folder {
         }
         match effect {
             Effect::Append(verdict) => {
-                let case = state.engine.case(&verdict.report.case_name);
+                let case = state.engine.health(&verdict.report.case_name);
                 decided.push(concluded(verdict, &self.webhooks, case));
             }
             Effect::Announce(transitioned) => {
@@ -227,7 +227,7 @@ impl Folder {
         let mut decided = Vec::new();
         for verdict in state.engine.pending() {
             if !self.recorded.holds(verdict.execution) {
-                let case = state.engine.case(&verdict.report.case_name);
+                let case = state.engine.health(&verdict.report.case_name);
                 decided.push(concluded(verdict, &self.webhooks, case));
             }
         }
@@ -280,7 +280,14 @@ impl Folder {
 }
 
 /// A verdict to be appended, with those who are told of every report.
-fn concluded(mut verdict: Arc<Concluded>, webhooks: &[Webhook], case: Option<&Arc<Case>>) -> Event {
+fn concluded(
+    mut verdict: Arc<Concluded>,
+    webhooks: &[Webhook],
+    case: Option<(&Arc<Case>, &Arc<Health>)>,
+) -> Event {
+    let at = verdict.report.concluded_at;
+    let case = case.filter(|(_, health)| !health.control().is_muted(at));
+    let case = case.map(|(case, _)| case);
     let told = told(webhooks, case, |webhook| webhook.reports);
     if !told.is_empty() {
         Arc::make_mut(&mut verdict).webhooks = told;

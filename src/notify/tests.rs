@@ -109,11 +109,7 @@ fn report() -> TestReport {
     }
 }
 
-fn said(
-    format: WebhookFormat,
-    what: What<'_>,
-    standing: &Standing,
-) -> Result<Message, String> {
+fn said(format: WebhookFormat, what: What<'_>, standing: &Standing) -> Result<Message, String> {
     let case_name = match what {
         What::Transition(transition) => &transition.case_name,
         What::Report(report) => &report.case_name,
@@ -171,7 +167,12 @@ fn cloud_events() {
     );
 
     let report = report();
-    let message = said(WebhookFormat::CloudEvents, What::Report(&report), &Standing::default()).unwrap();
+    let message = said(
+        WebhookFormat::CloudEvents,
+        What::Report(&report),
+        &Standing::default(),
+    )
+    .unwrap();
     assert_eq!(
         message.body,
         json!({
@@ -261,9 +262,13 @@ fn slack_messages() {
     );
     let report = report();
     assert_eq!(
-        said(WebhookFormat::Slack, What::Report(&report), &Standing::default())
-            .unwrap()
-            .body,
+        said(
+            WebhookFormat::Slack,
+            What::Report(&report),
+            &Standing::default()
+        )
+        .unwrap()
+        .body,
         slack(
             "c: FAIL: execution e-1: a &lt; b is false",
             ":red_circle: c: FAIL",
@@ -427,7 +432,12 @@ fn what_is_over_by_the_time_it_is_told_does_not_fire() {
 #[test]
 fn a_report_is_no_alert() {
     let report = report();
-    let error = said(WebhookFormat::Alertmanager, What::Report(&report), &Standing::default()).unwrap_err();
+    let error = said(
+        WebhookFormat::Alertmanager,
+        What::Report(&report),
+        &Standing::default(),
+    )
+    .unwrap_err();
     assert_eq!(
         error,
         "alerts are about cases, and this is the report on an execution"

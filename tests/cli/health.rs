@@ -122,7 +122,8 @@ fn unwell() -> GetCaseResponse {
             }),
             probe: Some(ProbeStatus {
                 last_at: at(64),
-                error: "connection refused".into(),
+                error: Some("connection refused".to_owned()),
+                last_due: None,
                 probes: 20,
                 attempts: 53,
                 failures: 3,

@@ -153,6 +153,7 @@ fn signals(signals: &v1::SignalTotals) -> String {
 fn probe(probe: &v1::ProbeStatus) -> String {
     let v1::ProbeStatus {
         last_at,
+        last_due: _,
         error,
         probes,
         attempts,
@@ -160,9 +161,9 @@ fn probe(probe: &v1::ProbeStatus) -> String {
         consecutive_failures,
     } = probe;
     let at = text::time(last_at.as_ref());
-    let last = match error.is_empty() {
-        true => format!("answered at {at}"),
-        false => format!("failed at {at}: {error}"),
+    let last = match error {
+        None => format!("answered at {at}"),
+        Some(error) => format!("failed at {at}: {error}"),
     };
     format!(
         "{last}\n{probes} in all with {attempts} attempts, {failures} failed, \

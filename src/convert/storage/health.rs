@@ -87,7 +87,7 @@ pub(super) fn probed_to_pb(probed: &ProbeResult) -> pb::Probed {
         case_name: case_name.clone(),
         due_micros: due.timestamp_micros(),
         attempts: *attempts,
-        error: error.clone().unwrap_or_default(),
+        error: error.clone(),
     }
 }
 
@@ -102,7 +102,7 @@ pub(super) fn probed_from_pb(pb: pb::Probed, bad: &mut Violations) -> Option<Eve
         case_name,
         due: micros(due_micros, &mut bad.field("due_micros"))?,
         attempts,
-        error: given_text(error),
+        error,
     }))
 }
 
@@ -149,7 +149,7 @@ pub(super) fn delivered_to_pb(delivered: &Delivered) -> pb::Delivered {
         webhook: webhook.clone(),
         position: *position,
         attempts: *attempts,
-        error: error.clone().unwrap_or_default(),
+        error: error.clone(),
     }
 }
 
@@ -166,7 +166,7 @@ pub(super) fn delivered_from_pb(pb: pb::Delivered) -> Event {
         webhook,
         position,
         attempts,
-        error: given_text(error),
+        error,
     })
 }
 

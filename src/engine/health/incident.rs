@@ -15,7 +15,7 @@ use crate::{
     },
 };
 
-use super::{Health, Sight};
+use super::{Health, Sight, Told};
 
 /// So many incidents that begin within [`FLAPPING_WITHIN`] make a case flap.
 pub const FLAPPING_INCIDENTS: usize = 3;
@@ -46,7 +46,7 @@ impl Health {
     }
 
     fn begin(&mut self, cause: IncidentCause, at: Time) {
-        let at = at.max(self.since);
+        let at = at.max(self.moved_at);
         self.incidents += 1;
         self.incident = Some(Incident {
             number: self.incidents,
@@ -78,7 +78,7 @@ impl Health {
     }
 
     fn change(&mut self, cause: IncidentCause, at: Time, news: &str) {
-        let at = at.max(self.since);
+        let at = at.max(self.moved_at);
         let before = self.incident.as_ref().map(|incident| incident.cause);
         if let Some(incident) = &mut self.incident {
             incident.cause = cause;
@@ -102,8 +102,11 @@ impl Health {
             }
             return;
         };
-        if self.down || self.stalled {
-            // A lesser condition that was the cause may have ended: it was not.
+        if self.down {
+            self.passed_while_down = Some((id.to_owned(), submitted));
+            return;
+        }
+        if self.stalled {
             return;
         }
         let failed_at = self.last_failure.as_ref().map(|failure| failure.at);
@@ -113,12 +116,11 @@ impl Health {
             .max();
         let after_all = bad.is_none_or(|bad| submitted > bad)
             && (incident.cause != IncidentCause::Stalled || submitted > incident.cause_since);
-        let delayed = incident.cause != IncidentCause::Stalled
-            && bad.is_some_and(|bad| at < later(bad, case.recovers_after()));
+        let delayed = bad.is_some_and(|bad| at < later(bad, case.recovers_after()));
         if !after_all || delayed {
             return;
         }
-        let at = at.max(self.since);
+        let at = at.max(self.moved_at);
         let lasted = (at - incident.started_at).to_std().unwrap_or_default();
         let reason = format!("well again after {}: execution {id} passed", span(lasted));
         self.incident = None;
@@ -192,9 +194,20 @@ impl Health {
 
     /// The mute is over: what webhooks missed is told.
     pub(super) fn unmuted(&mut self, at: Time) {
-        if self.told_unwell != self.incident.is_some() {
+        let now = self.to_tell();
+        if now.flapping != self.told.flapping || !now.flapping && now.incident != self.told.incident
+        {
             let reason = format!("no longer muted; now: {}", self.reason);
             self.tell(TransitionKind::Unmuted, at, reason, None);
+        }
+    }
+
+    /// What there is to tell of the health as it now is.
+    fn to_tell(&self) -> Told {
+        let incident = self.incident.as_ref();
+        Told {
+            incident: incident.map(|one| (one.number, one.cause)),
+            flapping: self.flapping,
         }
     }
 
@@ -251,6 +264,8 @@ impl Health {
         incident: Option<Incident>,
     ) {
         self.transitions += 1;
+        let at = at.max(self.moved_at);
+        self.moved_at = at;
         let transition = Transition {
             case_name: self.name.clone(),
             number: self.transitions,
@@ -266,7 +281,7 @@ impl Health {
             report,
         };
         if transition.is_notified() {
-            self.told_unwell = self.incident.is_some();
+            self.told = self.to_tell();
         }
         self.pending.push_back(Arc::new(transition));
     }

@@ -17,8 +17,8 @@ use std::{
 
 use crate::model::{
     Absences, Case, CaseControl, CaseStatus, ControlChange, Counts, FailedExecution, Incident,
-    Position, ProbeResult, ProbeStatus, SamplingTotals, SignalOutcome, SignalTotals, State,
-    TestReport, Time, Transition,
+    IncidentCause, Position, ProbeResult, ProbeStatus, SamplingTotals, SignalOutcome, SignalTotals,
+    State, TestReport, Time, Transition,
 };
 
 pub use failures::Failures;
@@ -41,6 +41,14 @@ pub(super) struct Sight<'a> {
     pub absent_until: Time,
 }
 
+/// What webhooks were told last of the health of a case.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Told {
+    /// Number and cause of the incident that ran.
+    incident: Option<(u64, IncidentCause)>,
+    flapping: bool,
+}
+
 /// The health of a case.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Health {
@@ -48,6 +56,8 @@ pub struct Health {
     name: String,
     /// Position at which the case was created.
     pub(super) created: Position,
+    /// When it was.
+    created_at: Time,
     /// How many absences there were by then.
     absences_before: u64,
     state: State,
@@ -59,10 +69,12 @@ pub struct Health {
     incident_starts: VecDeque<Time>,
     flapping: bool,
     transitions: u64,
+    /// When the last one was.
+    moved_at: Time,
     /// Steps of the incident that runs, for its reports.
     steps: Vec<String>,
-    /// Whether webhooks were told last that the case is unwell.
-    told_unwell: bool,
+    /// What webhooks were told last.
+    told: Told,
     /// Too many failures in a row, and no PASS since.
     failing: bool,
     stalled: bool,
@@ -72,12 +84,17 @@ pub struct Health {
     totals: BTreeMap<State, u64>,
     last_failure: Option<FailedExecution>,
     last_received: Option<Time>,
+    /// When the execution before that one came.
+    received_before: Option<Time>,
     /// When the case became active last.
     active_since: Time,
     /// Since when it was quiet when it stalled last.
     quiet_from: Time,
     probe: Option<ProbeStatus>,
     probe_failed_at: Option<Time>,
+    /// The last execution that passed while the target was down: its id and its
+    /// submission. The probe that finds the target up may not be recorded yet.
+    passed_while_down: Option<(String, Time)>,
     control: CaseControl,
     signals: SignalTotals,
     sampling: SamplingTotals,
@@ -100,6 +117,7 @@ impl Health {
         Health {
             name: name.to_owned(),
             created,
+            created_at: now,
             absences_before: absences,
             state: State::Init,
             since: now,
@@ -109,8 +127,9 @@ impl Health {
             incident_starts: VecDeque::new(),
             flapping: false,
             transitions: 0,
+            moved_at: now,
             steps: Vec::new(),
-            told_unwell: false,
+            told: Told::default(),
             failing: false,
             stalled: false,
             down: false,
@@ -118,10 +137,12 @@ impl Health {
             totals: BTreeMap::new(),
             last_failure: None,
             last_received: None,
+            received_before: None,
             active_since: now,
             quiet_from: now,
             probe: None,
             probe_failed_at: None,
+            passed_while_down: None,
             control: CaseControl::default(),
             signals: SignalTotals::default(),
             sampling: SamplingTotals::default(),
@@ -153,7 +174,7 @@ impl Health {
             let since = (sight.now - last).to_std().unwrap_or_default();
             self.frequency.push(since, sight.case.history_length());
         }
-        self.last_received = Some(sight.now);
+        self.received_before = self.last_received.replace(sight.now);
         if std::mem::take(&mut self.stalled) {
             self.weigh(sight.now, "an execution came again");
         }
@@ -164,8 +185,14 @@ impl Health {
         let (state, at) = (report.state, report.concluded_at);
         *self.totals.entry(state).or_default() += 1;
         let length = sight.case.history_length();
+        if state == State::Skip && self.last_received == Some(submitted) {
+            // It was no sign of life.
+            self.last_received = self.received_before;
+        }
         if state != State::Skip {
-            for (name, latency) in &report.signal_latency {
+            let declared = |name: &String| sight.case.signals.iter().any(|one| one.name == *name);
+            let latencies = report.signal_latency.iter();
+            for (name, latency) in latencies.filter(|(name, _)| declared(name)) {
                 match self.latency.get_mut(name) {
                     Some(history) => history.push(*latency, length),
                     None => {
@@ -198,7 +225,12 @@ impl Health {
     }
 
     /// A probe ended.
-    pub(super) fn probed(&mut self, result: &ProbeResult, now: Time) {
+    pub(super) fn probed(&mut self, result: &ProbeResult, sight: Sight<'_>) {
+        let now = sight.now;
+        if result.due < self.created_at {
+            // Of an earlier case of the name.
+            return;
+        }
         let before = self.probe.take();
         let failed = result.error.is_some();
         let failures = before.as_ref().map_or(0, |probe| probe.failures);
@@ -208,6 +240,7 @@ impl Health {
         let attempts = before.as_ref().map_or(0, |probe| probe.attempts);
         self.probe = Some(ProbeStatus {
             last_at: now,
+            last_due: result.due,
             error: result.error.as_deref().map(cut),
             probes: before.as_ref().map_or(0, |probe| probe.probes) + 1,
             attempts: attempts + u64::from(result.attempts),
@@ -220,10 +253,14 @@ impl Health {
         });
         if failed {
             self.probe_failed_at = Some(now);
+            self.passed_while_down = None;
         }
         if self.down != failed {
             self.down = failed;
             self.weigh(now, "the probe's target answers again");
+        }
+        if let Some((id, submitted)) = self.passed_while_down.take() {
+            self.passed(&id, submitted, now, sight.case);
         }
     }
 

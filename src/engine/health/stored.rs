@@ -12,17 +12,19 @@ use crate::{
         Violations,
         models::{each, optional, state_from_pb, state_to_pb},
         status::{
-            control_from_pb, control_to_pb, failed_from_pb, failed_to_pb, failure_from_pb,
-            failure_to_pb, incident_from_pb, incident_to_pb, probe_status_from_pb,
-            probe_status_to_pb, sampling_from_pb, sampling_to_pb, signal_totals_from_pb,
-            signal_totals_to_pb, transition_from_pb, transition_to_pb,
+            cause_from_pb, cause_to_pb, control_from_pb, control_to_pb, failed_from_pb,
+            failed_to_pb, failure_from_pb, failure_to_pb, incident_from_pb, incident_to_pb,
+            probe_status_from_pb, probe_status_to_pb, sampling_from_pb, sampling_to_pb,
+            signal_totals_from_pb, signal_totals_to_pb, transition_from_pb, transition_to_pb,
         },
     },
     model::{FailureGroup, Time},
     pb::storage::{self as pb, snapshot_notification},
 };
 
-use super::{DeadNotification, Failures, Health, History, Notification, Notifications, Subject};
+use super::{
+    DeadNotification, Failures, Health, History, Notification, Notifications, Subject, Told,
+};
 
 type StoredSubject = snapshot_notification::Subject;
 
@@ -31,6 +33,7 @@ pub(in crate::engine) fn health_to_pb(health: &Health) -> pb::SnapshotHealth {
     let Health {
         name,
         created,
+        created_at,
         absences_before,
         state,
         since,
@@ -40,8 +43,9 @@ pub(in crate::engine) fn health_to_pb(health: &Health) -> pb::SnapshotHealth {
         incident_starts,
         flapping,
         transitions,
+        moved_at,
         steps,
-        told_unwell,
+        told,
         failing,
         stalled,
         down,
@@ -49,10 +53,12 @@ pub(in crate::engine) fn health_to_pb(health: &Health) -> pb::SnapshotHealth {
         totals,
         last_failure,
         last_received,
+        received_before,
         active_since,
         quiet_from,
         probe,
         probe_failed_at,
+        passed_while_down,
         control,
         signals,
         sampling,
@@ -69,6 +75,7 @@ pub(in crate::engine) fn health_to_pb(health: &Health) -> pb::SnapshotHealth {
     pb::SnapshotHealth {
         case_name: name.clone(),
         created: *created,
+        created_micros: micros(created_at),
         absences_before: *absences_before,
         state: state_to_pb(*state).into(),
         since_micros: micros(since),
@@ -78,8 +85,9 @@ pub(in crate::engine) fn health_to_pb(health: &Health) -> pb::SnapshotHealth {
         incident_starts_micros: incident_starts.iter().map(micros).collect(),
         flapping: *flapping,
         transitions: *transitions,
+        moved_micros: micros(moved_at),
         steps: steps.clone(),
-        told_unwell: *told_unwell,
+        told: Some(told_to_pb(told)),
         failing: *failing,
         stalled: *stalled,
         down: *down,
@@ -90,10 +98,17 @@ pub(in crate::engine) fn health_to_pb(health: &Health) -> pb::SnapshotHealth {
             .collect(),
         last_failure: last_failure.as_ref().map(failed_to_pb),
         last_received_micros: last_received.as_ref().map(micros),
+        received_before_micros: received_before.as_ref().map(micros),
         active_since_micros: micros(active_since),
         quiet_from_micros: micros(quiet_from),
         probe: probe.as_ref().map(probe_status_to_pb),
         probe_failed_micros: probe_failed_at.as_ref().map(micros),
+        passed_while_down: passed_while_down
+            .as_ref()
+            .map(|(id, submitted)| pb::SnapshotPass {
+                id: id.clone(),
+                submitted_micros: micros(submitted),
+            }),
         control: Some(control_to_pb(control)),
         signals: Some(signal_totals_to_pb(signals)),
         sampling: Some(sampling_to_pb(sampling)),
@@ -118,6 +133,7 @@ pub(in crate::engine) fn health_from_pb(
     let pb::SnapshotHealth {
         case_name,
         created,
+        created_micros,
         absences_before,
         state,
         since_micros,
@@ -127,8 +143,9 @@ pub(in crate::engine) fn health_from_pb(
         incident_starts_micros,
         flapping,
         transitions,
+        moved_micros,
         steps,
-        told_unwell,
+        told,
         failing,
         stalled,
         down,
@@ -136,10 +153,12 @@ pub(in crate::engine) fn health_from_pb(
         totals,
         last_failure,
         last_received_micros,
+        received_before_micros,
         active_since_micros,
         quiet_from_micros,
         probe,
         probe_failed_micros,
+        passed_while_down,
         control,
         signals,
         sampling,
@@ -168,6 +187,17 @@ pub(in crate::engine) fn health_from_pb(
         histories.insert(name, history);
     }
     let control = control.unwrap_or_default();
+    let created_at = time(created_micros, bad)?;
+    let moved_at = time(moved_micros, bad)?;
+    let received_before = optional(received_before_micros, bad, time)?;
+    let told = told_from_pb(told.unwrap_or_default(), &mut bad.field("told"))?;
+    let passed_while_down = match passed_while_down {
+        Some(pb::SnapshotPass {
+            id,
+            submitted_micros,
+        }) => Some((id, time(submitted_micros, bad)?)),
+        None => None,
+    };
     let state = state_from_pb(state, &mut bad.field("state"))?;
     let since = time(since_micros, bad)?;
     let incident = optional(incident, &mut bad.field("incident"), incident_from_pb)?;
@@ -184,6 +214,7 @@ pub(in crate::engine) fn health_from_pb(
     Some(Health {
         name: case_name,
         created,
+        created_at,
         absences_before,
         state,
         since,
@@ -193,8 +224,9 @@ pub(in crate::engine) fn health_from_pb(
         incident_starts,
         flapping,
         transitions,
+        moved_at,
         steps,
-        told_unwell,
+        told,
         failing,
         stalled,
         down,
@@ -202,10 +234,12 @@ pub(in crate::engine) fn health_from_pb(
         totals: states,
         last_failure,
         last_received,
+        received_before,
         active_since,
         quiet_from,
         probe,
         probe_failed_at,
+        passed_while_down,
         control,
         signals: signal_totals_from_pb(signals.unwrap_or_default()),
         sampling: sampling_from_pb(sampling.unwrap_or_default()),
@@ -218,6 +252,28 @@ pub(in crate::engine) fn health_from_pb(
         pending: pending.into_iter().map(Arc::new).collect(),
         queued: None,
     })
+}
+
+fn told_to_pb(told: &Told) -> pb::SnapshotTold {
+    let Told { incident, flapping } = *told;
+    pb::SnapshotTold {
+        incident: incident.map_or(0, |(number, _)| number),
+        cause: incident.map_or(0, |(_, cause)| cause_to_pb(cause).into()),
+        flapping,
+    }
+}
+
+fn told_from_pb(pb: pb::SnapshotTold, bad: &mut Violations) -> Option<Told> {
+    let pb::SnapshotTold {
+        incident,
+        cause,
+        flapping,
+    } = pb;
+    let incident = match incident {
+        0 => None,
+        number => Some((number, cause_from_pb(cause, bad)?)),
+    };
+    Some(Told { incident, flapping })
 }
 
 fn time(micros: i64, bad: &mut Violations) -> Option<Time> {

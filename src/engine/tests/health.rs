@@ -216,6 +216,80 @@ fn the_cause_of_an_incident_changes() {
 }
 
 #[test]
+fn what_passes_before_its_probe_is_known_to_be_answered_counts_then() {
+    check(
+        "once the target is up, if it passed after the last failed probe and late enough",
+        TWO,
+        "
+        1    probe refused      => IncidentStarted FAIL at 1…
+        1.2  submit soon
+        1.3  signal soon a 1    => soon PASS at 1.3
+                                => ACCEPTED
+        1.4  probe
+             status             => FAIL since 1…
+                                => incident 1 since 1: TargetDown since 1
+        3    probe refused
+        4    submit e1
+        4.1  signal e1 a 1      => e1 PASS at 4.1
+                                => ACCEPTED
+        4.2  probe              => Recovered PASS at 4.2: well again after 3s: execution e1 passed
+        5    probe refused      => IncidentStarted FAIL at 5…
+        5.1  submit e2
+        5.2  signal e2 a 1      => e2 PASS at 5.2
+                                => ACCEPTED
+        5.3  probe refused
+        9    probe
+             status             => FAIL since 5…
+                                => incident 2 since 5: TargetDown since 5
+        ",
+    );
+}
+
+#[test]
+fn cancelled_executions_are_no_sign_of_life() {
+    check(
+        "the silence counts from the one before",
+        "{warn_stalled_after: 10s, signals: [{name: a, timeout: 60s}]}",
+        "
+        1    submit e1
+        2    signal e1 a        => e1 PASS at 2
+                                => ACCEPTED
+        8    submit e2
+        9    cancel e2          => e2 SKIP at 9: Skipped: cancelled
+                                => cancelled
+        10   submit e3
+        10.5 cancel e3          => e3 SKIP at 10.5: Skipped: cancelled
+                                => cancelled
+        12   -                  => IncidentStarted STALL at 11: no execution since 2026-05-28T20:26:41.000Z
+        ",
+    );
+}
+
+#[test]
+fn a_stall_after_a_failure_waits_for_the_delay_too() {
+    check(
+        "a pass too soon after a failure is no recovery, whatever the cause",
+        TWO,
+        "
+        1    submit e1
+        2    signal e1 a 1      => e1 PASS at 2
+                                => ACCEPTED
+        102  -                  => IncidentStarted STALL at 101…
+        103  submit e2
+        103  signal e2 a 2      => e2 FAIL at 103.000001…
+                                => ACCEPTED
+        103.5 submit e3
+        103.5 signal e3 a 1     => e3 PASS at 103.500001
+                                => ACCEPTED
+        104.5 submit e4
+        104.5 signal e4 a 1     => e4 PASS at 104.500001
+                                => ACCEPTED
+                                => Recovered PASS at 104.500001…
+        ",
+    );
+}
+
+#[test]
 fn settings_at_runtime_lie_over_the_declaration() {
     check(
         "and survive it until they are cleared",
@@ -250,6 +324,24 @@ fn settings_at_runtime_lie_over_the_declaration() {
                                 => ACCEPTED
                                 => Recovered PASS at 67, muted: well again after 1m 5s: execution e1 passed
         71.1 -                  => Unmuted PASS at 70: no longer muted; now: well again after 1m 5s: execution e1 passed
+        ",
+    );
+}
+
+#[test]
+fn after_a_mute_the_cause_is_told_that_changed_meanwhile() {
+    check(
+        "though an incident ran before it and runs after it",
+        TWO,
+        "
+        1    probe refused      => IncidentStarted FAIL at 1…
+        2    control mute=150
+        3    submit e1
+        4    signal e1 a 1      => e1 PASS at 4
+                                => ACCEPTED
+        5    probe              => Recovered PASS at 5, muted: well again after 4s: execution e1 passed
+        104  -                  => IncidentStarted STALL at 103, muted…
+        151  -                  => Unmuted STALL at 150: no longer muted; now: no execution since 2026-05-28T20:26:43.000Z
         ",
     );
 }
@@ -401,6 +493,22 @@ fn a_case_that_is_created_again_begins_anew() {
         4    record
              status             => INIT since 3: no execution has passed yet
              notifications
+        ",
+    );
+    check(
+        "and verdicts of the old one's executions are not its own",
+        "{signals: [{name: a}]}",
+        "
+        1    hold
+        1    submit e1
+        2    delete             => e1 SKIP at 2: Skipped: the case was deleted
+                                => deleted
+        3    apply {signals: [{name: a}]}       => created 1
+        4    record
+             counts             => ; 0 in a row, 0 failures
+                                => accepted 0, early 0, duplicate 0, late 0, unknown 0, orphan 0, ignored 0
+                                => sampled 0, not 0, over rate 0, over live 0, refused 0, share None
+                                => away 0, last None; live 0
         ",
     );
 }
