@@ -23,3 +23,4 @@ mod oracle;
 mod properties;
 mod queries;
 mod settling;
+mod stalls;
