@@ -1,16 +1,16 @@
 //! Arbitrary models, for the property tests.
 
+mod health;
+
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use chrono::DateTime;
 use proptest::{collection::vec, option, prelude::*, sample::select};
 
 use crate::model::{
-    Case, CaseControl, Concluded, Contract, ControlChange, Counts, Delivered, Event, ExecutionView,
-    Failure, GrpcProbe, HttpProbe, Incident, IncidentCause, Json, Probe, ProbeRequest, ProbeResult,
-    ReceivedSignal, Redelivery, Signal, SignalEvent, SignalOutcome, SignalProgress, Signalled,
-    State, Submission, TestExecution, TestReport, Time, Transition, TransitionKind, Transitioned,
-    number,
+    Case, Concluded, Contract, Event, ExecutionView, Failure, Json, ReceivedSignal, Signal,
+    SignalEvent, SignalOutcome, SignalProgress, Signalled, State, Submission, TestExecution,
+    TestReport, Time, number,
 };
 
 /// Any JSON value, as it comes out of a message.
@@ -93,71 +93,6 @@ fn signal() -> impl Strategy<Value = Signal> {
         )
 }
 
-fn probe() -> impl Strategy<Value = Probe> {
-    let http = (
-        any::<(String, String, String)>(),
-        prop::collection::btree_map(any::<String>(), any::<String>(), 0..3),
-    )
-        .prop_map(|((method, url, body), headers)| {
-            ProbeRequest::Http(HttpProbe {
-                method,
-                url,
-                headers,
-                body,
-            })
-        });
-    let grpc = (
-        any::<(String, String, Vec<u8>)>(),
-        prop::collection::btree_map(any::<String>(), any::<String>(), 0..3),
-        option::of(object()),
-    )
-        .prop_map(|((target, method, descriptor_set), metadata, request)| {
-            ProbeRequest::Grpc(GrpcProbe {
-                target,
-                method,
-                request,
-                metadata,
-                descriptor_set,
-            })
-        });
-    (
-        duration(),
-        prop_oneof![http, grpc],
-        (option::of(duration()), option::of(duration())),
-        (option::of(duration()), option::of(duration())),
-        (
-            any::<Option<u32>>(),
-            option::of(1.0..100.0),
-            any::<String>(),
-        ),
-        vec(json(), 0..3),
-        object(),
-    )
-        .prop_map(
-            |(
-                frequency,
-                request,
-                (timeout, connect_timeout),
-                (delay_min, delay_max),
-                (retries, delay_backoff, fake_header),
-                test_args,
-                test_kwargs,
-            )| Probe {
-                frequency,
-                request,
-                timeout,
-                connect_timeout,
-                retries,
-                delay_min,
-                delay_backoff,
-                delay_max,
-                fake_header,
-                test_args,
-                test_kwargs,
-            },
-        )
-}
-
 /// Any case, even one that no apply would let pass.
 pub fn case() -> impl Strategy<Value = Case> {
     (
@@ -168,7 +103,7 @@ pub fn case() -> impl Strategy<Value = Case> {
         vec(signal(), 0..4),
         vec(contract(), 0..3),
         (option::of(duration()), option::of(duration())),
-        option::of(probe()),
+        option::of(health::probe()),
         any::<(Option<u32>, Option<u32>, Option<u32>)>(),
         (option::of(0.0..1e6), vec(any::<String>(), 0..3)),
     )
@@ -398,72 +333,9 @@ pub fn view() -> impl Strategy<Value = ExecutionView> {
         )
 }
 
-/// A text that is not empty, or none.
-fn given_text() -> impl Strategy<Value = Option<String>> {
-    option::of("\\PC{1,8}")
-}
-
-fn incident() -> impl Strategy<Value = Incident> {
-    let causes = vec![
-        IncidentCause::Failed,
-        IncidentCause::Stalled,
-        IncidentCause::TargetDown,
-    ];
-    (any::<u64>(), select(causes), time(), time()).prop_map(
-        |(number, cause, started_at, cause_since)| Incident {
-            number,
-            started_at,
-            cause,
-            cause_since,
-        },
-    )
-}
-
-fn transition() -> impl Strategy<Value = Transition> {
-    let kinds = vec![
-        TransitionKind::IncidentStarted,
-        TransitionKind::CauseChanged,
-        TransitionKind::Recovered,
-        TransitionKind::FlappingStarted,
-        TransitionKind::FlappingEnded,
-        TransitionKind::Unmuted,
-    ];
-    (
-        any::<(String, u64, String, bool, bool, u32, u64)>(),
-        select(kinds),
-        time(),
-        select(State::ALL.to_vec()),
-        option::of(incident()),
-        option::of(report()),
-    )
-        .prop_map(
-            |(
-                (case_name, number, reason, muted, flapping, consecutive_failures, total_failures),
-                kind,
-                at,
-                state,
-                incident,
-                report,
-            )| Transition {
-                case_name,
-                number,
-                kind,
-                at,
-                state,
-                reason,
-                incident,
-                muted,
-                flapping,
-                consecutive_failures,
-                total_failures,
-                report,
-            },
-        )
-}
-
 /// Any event.
 pub fn event() -> impl Strategy<Value = Event> {
-    prop_oneof![
+    let of_executions = prop_oneof![
         any::<String>().prop_map(|server_version| Event::Opened { server_version }),
         time().prop_map(|queued_at| Event::Tick { queued_at }),
         case().prop_map(|case| Event::CaseApplied(Arc::new(case))),
@@ -485,72 +357,7 @@ pub fn event() -> impl Strategy<Value = Event> {
                 }))
             }
         ),
-        (
-            any::<(String, Option<bool>, Option<f64>)>(),
-            option::of(time()),
-            any::<(bool, bool, bool)>()
-        )
-            .prop_map(
-                |(
-                    (case_name, active, probability),
-                    muted_until,
-                    (clear_active, clear_probability, clear_mute),
-                )| {
-                    Event::CaseControlled(ControlChange {
-                        case_name,
-                        set: CaseControl {
-                            active,
-                            probability,
-                            muted_until,
-                        },
-                        clear_active,
-                        clear_probability,
-                        clear_mute,
-                    })
-                }
-            ),
-        any::<(String, u64, u64, u64)>().prop_map(|(case_name, not_sampled, ignored, refused)| {
-            Event::Counted {
-                case_name,
-                counts: Counts {
-                    not_sampled,
-                    ignored,
-                    refused,
-                },
-            }
-        }),
-        (any::<(String, u32)>(), time(), given_text()).prop_map(
-            |((case_name, attempts), due, error)| Event::Probed(ProbeResult {
-                case_name,
-                due,
-                attempts,
-                error,
-            })
-        ),
-        (any::<(u64, Vec<String>)>(), transition()).prop_map(
-            |((case_created, webhooks), transition)| {
-                Event::Transitioned(Arc::new(Transitioned {
-                    case_created,
-                    transition: Arc::new(transition),
-                    webhooks,
-                }))
-            }
-        ),
-        (any::<(String, String, u64, u32)>(), given_text()).prop_map(
-            |((case_name, webhook, position, attempts), error)| Event::Delivered(Delivered {
-                case_name,
-                webhook,
-                position,
-                attempts,
-                error,
-            })
-        ),
-        (any::<String>(), given_text(), option::of(1..u64::MAX)).prop_map(
-            |(case_name, webhook, position)| Event::Redelivered(Redelivery {
-                case_name,
-                webhook,
-                position,
-            })
-        ),
-    ]
+    ];
+    // By how many kinds there are of each.
+    prop_oneof![8 => of_executions, 6 => health::event()]
 }
