@@ -139,8 +139,11 @@ impl Reader {
             |marks| marks.deleted_case_changes,
             |db, after, up_to, limit| {
                 db.prepare_cached(
-                    "SELECT key, time, name, declaration, kind FROM case_changes
-                     WHERE key > ?1 AND key <= ?2 ORDER BY key LIMIT ?3",
+                    "SELECT changes.key, time, name, declaration, kind, report
+                     FROM case_changes AS changes
+                     LEFT JOIN finished ON finished.key = changes.key
+                     WHERE changes.key > ?1 AND changes.key <= ?2
+                     ORDER BY changes.key LIMIT ?3",
                 )?
                 .query_map((after, up_to, limit_of(limit)), case_change_row)?
                 .map(|found| case_change(found?))
@@ -267,7 +270,7 @@ fn report((key, execution, report): (i64, i64, Vec<u8>)) -> Result<ArchivedRepor
     })
 }
 
-type CaseChangeRow = (i64, i64, String, Option<Vec<u8>>, i64);
+type CaseChangeRow = (i64, i64, String, Option<Vec<u8>>, i64, Option<Vec<u8>>);
 
 fn case_change_row(row: &Row<'_>) -> rusqlite::Result<CaseChangeRow> {
     Ok((
@@ -276,14 +279,16 @@ fn case_change_row(row: &Row<'_>) -> rusqlite::Result<CaseChangeRow> {
         row.get(2)?,
         row.get(3)?,
         row.get(4)?,
+        row.get(5)?,
     ))
 }
 
 fn case_change(
-    (key, time, name, declaration, kind): CaseChangeRow,
+    (key, time, name, declaration, kind, report): CaseChangeRow,
 ) -> Result<ArchivedCaseChange, ArchiveError> {
     let (partition, position) = row::place(key)?;
-    let change = row::decode_change(key, name, kind, declaration.as_deref())?;
+    let (declaration, report) = (declaration.as_deref(), report.as_deref());
+    let change = row::decode_change(key, name, kind, declaration, report)?;
     Ok(ArchivedCaseChange {
         partition,
         position,

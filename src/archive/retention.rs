@@ -8,12 +8,12 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use rusqlite::{Connection, Transaction, TransactionBehavior};
+use rusqlite::{Connection, Rows, Transaction, TransactionBehavior};
 
-use super::{ArchiveError, reader::limit_of, row, schema::pragma};
+use super::{ArchiveError, reader::limit_of, row, schema::pragma, writer::Marks};
 use crate::model::Time;
 
-/// Most rows that one call deletes.
+/// Most executions and changes of cases that one call deletes.
 const BATCH: usize = 1_000;
 /// Most pages that one call gives back.
 const PAGES_A_CALL: i64 = 1_000;
@@ -47,19 +47,17 @@ pub fn retain(
     let tx = Transaction::new_unchecked(db, TransactionBehavior::Immediate)?;
     let max_bytes = i64::try_from(max_bytes).unwrap_or(i64::MAX);
     let excess = used_bytes(&tx)?.saturating_sub(max_bytes);
-    let doomed = doomed(&tx, cutoff, excess)?;
-    delete_executions(&tx, &doomed)?;
-    let mut case_changes = 0;
-    for partition in 0..partitions {
-        case_changes += delete_case_changes(&tx, partition, cutoff)?;
-    }
+    let (executions, changes) = doomed(&tx, partitions, cutoff, excess)?;
+    delete_executions(&tx, &executions)?;
+    delete_case_changes(&tx, &changes)?;
     tx.commit()?;
 
     give_back(db)?;
+    let count = |rows: &[i64]| u64::try_from(rows.len()).unwrap_or(u64::MAX);
     Ok(Retained {
-        executions: u64::try_from(doomed.len()).unwrap_or(u64::MAX),
-        case_changes,
-        more: !doomed.is_empty() || case_changes > 0,
+        executions: count(&executions),
+        case_changes: count(&changes),
+        more: !executions.is_empty() || !changes.is_empty(),
     })
 }
 
@@ -69,28 +67,84 @@ fn used_bytes(db: &Connection) -> Result<i64, ArchiveError> {
     Ok(pages.saturating_mul(pragma(db, "page_size")?))
 }
 
-/// The executions to delete now, the oldest first: those from before the cutoff,
-/// and as many as it takes to free the excess.
-fn doomed(db: &Connection, cutoff: i64, excess: i64) -> Result<Vec<i64>, ArchiveError> {
+/// A row that may be deleted; the oldest is the smallest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Candidate {
+    time: i64,
+    key: i64,
+    is_case_change: bool,
+    bytes: i64,
+}
+
+/// The keys of the executions and of the changes of cases to delete now: what is
+/// from before the cutoff, and the oldest of both in the order of time until the
+/// excess is freed.
+fn doomed(
+    db: &Connection,
+    partitions: u32,
+    cutoff: i64,
+    excess: i64,
+) -> Result<(Vec<i64>, Vec<i64>), ArchiveError> {
     let mut statement = db.prepare_cached(
-        "SELECT key, concluded_at, length(submitted) + length(report) + length(rest)
+        "SELECT concluded_at, key, length(submitted) + length(report) + length(rest)
          FROM finished INDEXED BY by_end ORDER BY concluded_at, key LIMIT ?1",
     )?;
-    let mut rows = statement.query([limit_of(BATCH)])?;
-    let mut doomed = Vec::new();
+    let rows = statement.query([limit_of(BATCH)])?;
+    let mut oldest = candidates(rows, false, cutoff, excess)?;
+    // Those of a partition are in the order of time.
+    let mut statement = db.prepare_cached(
+        "SELECT time, key, length(name) + coalesce(length(declaration), 0)
+         FROM case_changes WHERE key > ?1 AND key <= ?2 ORDER BY key LIMIT ?3",
+    )?;
+    for partition in 0..partitions {
+        let first = row::key(partition, 0)?;
+        let last = row::key(partition, Marks::read(db, partition)?.position)?;
+        let rows = statement.query((first, last, limit_of(BATCH)))?;
+        oldest.extend(candidates(rows, true, cutoff, excess)?);
+    }
+    oldest.sort_unstable();
+    let (mut executions, mut case_changes) = (Vec::new(), Vec::new());
     let mut freed = 0_i64;
-    while let Some(row) = rows.next()? {
-        if row.get::<_, i64>(1)? >= cutoff && freed >= excess {
+    for one in oldest.into_iter().take(BATCH) {
+        if one.time >= cutoff && freed >= excess {
             break;
         }
-        doomed.push(row.get(0)?);
-        freed = freed.saturating_add(row.get(2)?);
+        freed = freed.saturating_add(one.bytes);
+        match one.is_case_change {
+            true => case_changes.push(one.key),
+            false => executions.push(one.key),
+        }
     }
-    Ok(doomed)
+    Ok((executions, case_changes))
+}
+
+/// The rows of a table to delete if there were no other table.
+fn candidates(
+    mut rows: Rows<'_>,
+    is_case_change: bool,
+    cutoff: i64,
+    excess: i64,
+) -> Result<Vec<Candidate>, ArchiveError> {
+    let mut candidates = Vec::new();
+    let mut freed = 0_i64;
+    while let Some(row) = rows.next()? {
+        let time = row.get(0)?;
+        if time >= cutoff && freed >= excess {
+            break;
+        }
+        let bytes = row.get(2)?;
+        freed = freed.saturating_add(bytes);
+        candidates.push(Candidate {
+            time,
+            key: row.get(1)?,
+            is_case_change,
+            bytes,
+        });
+    }
+    Ok(candidates)
 }
 
 fn delete_executions(db: &Connection, doomed: &[i64]) -> Result<(), ArchiveError> {
-    let mut last = BTreeMap::new();
     for key in doomed {
         for sql in [
             "DELETE FROM finished WHERE key = ?1",
@@ -99,11 +153,8 @@ fn delete_executions(db: &Connection, doomed: &[i64]) -> Result<(), ArchiveError
         ] {
             db.prepare_cached(sql)?.execute([key])?;
         }
-        let (partition, _) = row::place(*key)?;
-        let last = last.entry(partition).or_insert(*key);
-        *last = (*key).max(*last);
     }
-    for (partition, key) in last {
+    for (partition, key) in last_of_each(doomed)? {
         db.prepare_cached(
             "UPDATE positions SET deleted_reports = max(deleted_reports, ?2)
              WHERE partition = ?1",
@@ -113,30 +164,30 @@ fn delete_executions(db: &Connection, doomed: &[i64]) -> Result<(), ArchiveError
     Ok(())
 }
 
-/// Deletes the changes of cases before the cutoff; they are in the order of time.
-fn delete_case_changes(db: &Connection, partition: u32, cutoff: i64) -> Result<u64, ArchiveError> {
-    let first = row::key(partition, 0)?;
-    let mut statement = db.prepare_cached(
-        "SELECT key, time FROM case_changes WHERE key > ?1 ORDER BY key LIMIT ?2",
-    )?;
-    let mut rows = statement.query((first, limit_of(BATCH)))?;
-    let mut deleted = 0;
-    let mut last: Option<i64> = None;
-    while let Some(row) = rows.next()? {
-        let key = row.get(0)?;
-        if row::place(key)?.0 != partition || row.get::<_, i64>(1)? >= cutoff {
-            break;
-        }
-        last = Some(key);
-        deleted += 1;
+fn delete_case_changes(db: &Connection, doomed: &[i64]) -> Result<(), ArchiveError> {
+    for key in doomed {
+        db.prepare_cached("DELETE FROM case_changes WHERE key = ?1")?
+            .execute([key])?;
     }
-    if let Some(key) = last {
-        db.prepare_cached("DELETE FROM case_changes WHERE key > ?1 AND key <= ?2")?
-            .execute((first, key))?;
-        db.prepare_cached("UPDATE positions SET deleted_case_changes = ?2 WHERE partition = ?1")?
-            .execute((partition, key))?;
+    for (partition, key) in last_of_each(doomed)? {
+        db.prepare_cached(
+            "UPDATE positions SET deleted_case_changes = max(deleted_case_changes, ?2)
+             WHERE partition = ?1",
+        )?
+        .execute((partition, key))?;
     }
-    Ok(deleted)
+    Ok(())
+}
+
+/// The last key of each partition.
+fn last_of_each(keys: &[i64]) -> Result<BTreeMap<u32, i64>, ArchiveError> {
+    let mut last = BTreeMap::new();
+    for &key in keys {
+        let (partition, _) = row::place(key)?;
+        let last = last.entry(partition).or_insert(key);
+        *last = key.max(*last);
+    }
+    Ok(last)
 }
 
 fn give_back(db: &Connection) -> Result<(), ArchiveError> {

@@ -142,13 +142,17 @@ const TRANSITIONED: i64 = 1;
 /// It is what lies over its declaration.
 const CONTROLLED: i64 = 2;
 
-/// Encodes a change of a case: its kind and its blob.
+/// Encodes a change of a case: its kind and its blob. A transition is without its
+/// report, which has a row of its own under the same key.
 pub fn encode_change(key: i64, change: &CaseChange) -> (i64, Option<Vec<u8>>) {
     match change {
         CaseChange::Applied(case) => (DECLARED, Some(seal(key, &case_to_pb(case)))),
         CaseChange::Deleted(_) => (DECLARED, None),
         CaseChange::Transitioned(transition) => {
-            let transition = transition_to_pb(transition);
+            let transition = v1::CaseTransition {
+                report: None,
+                ..transition_to_pb(transition)
+            };
             (TRANSITIONED, Some(seal(key, &transition)))
         }
         CaseChange::Controlled { control, .. } => {
@@ -157,12 +161,13 @@ pub fn encode_change(key: i64, change: &CaseChange) -> (i64, Option<Vec<u8>>) {
     }
 }
 
-/// Decodes a change of a case.
+/// Decodes a change of a case; a transition gets the report that is kept of it.
 pub fn decode_change(
     key: i64,
     name: String,
     kind: i64,
     blob: Option<&[u8]>,
+    report: Option<&[u8]>,
 ) -> Result<CaseChange, ArchiveError> {
     Ok(match (kind, blob) {
         (DECLARED, Some(case)) => {
@@ -171,7 +176,11 @@ pub fn decode_change(
         }
         (DECLARED, None) => CaseChange::Deleted(name),
         (TRANSITIONED, Some(transition)) => {
-            let transition = whole(key, unseal(key, transition)?, transition_from_pb)?;
+            let mut transition: v1::CaseTransition = unseal(key, transition)?;
+            if let Some(report) = report {
+                transition.report = Some(unseal(key, report)?);
+            }
+            let transition = whole(key, transition, transition_from_pb)?;
             CaseChange::Transitioned(Arc::new(transition))
         }
         (CONTROLLED, Some(control)) => CaseChange::Controlled {

@@ -11,6 +11,7 @@ use crate::model::{
 
 mod files;
 mod lists;
+mod transitions;
 mod writing;
 
 const JOURNAL: Uuid = Uuid::from_u128(7);

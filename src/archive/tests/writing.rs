@@ -59,7 +59,7 @@ fn history() -> impl Strategy<Value = Vec<Entry>> {
     )
 }
 
-fn commit(writer: &mut Writer, entries: &[Entry]) {
+pub fn commit(writer: &mut Writer, entries: &[Entry]) {
     let mut positions = BTreeMap::new();
     for entry in entries {
         let (partition, position) = entry.place();
