@@ -33,7 +33,7 @@ const MAX_HISTORY: u32 = 1000;
 /// Highest rate of executions.
 const MAX_EXECUTIONS_PER_SECOND: f64 = 1e6;
 /// Most webhooks of a case.
-const MAX_WEBHOOKS: usize = 16;
+pub const MAX_WEBHOOKS: usize = 16;
 /// Most contracts of a signal.
 pub const MAX_EXPECT: usize = 16;
 /// Most signals that a case may need, its optional ones counted once each: an

@@ -6,7 +6,7 @@ use tokio::sync::oneshot;
 
 use crate::{
     contract,
-    convert::{Violation, Violations},
+    convert::{Violation, Violations, case::MAX_WEBHOOKS, violation::quoted},
     engine::{Answer, ApplyOutcome, Engine, health::Health},
     model::{Absences, Case, CaseStatus, Event},
     pb::{storage as pb, v1},
@@ -154,7 +154,45 @@ impl Node {
     async fn compiled(&self, case: v1::Case) -> Result<Arc<Case>, NodeError> {
         let turn = self.0.compilers.acquire().await;
         let _turn = turn.map_err(|_| NodeError::ShuttingDown)?;
-        compile(case).await
+        let unknown = self.unknown_webhooks(&case.webhooks);
+        let (case, mut violations) = match compile(case).await? {
+            Ok(case) => (Some(case), Vec::new()),
+            Err(violations) => (None, violations),
+        };
+        for violation in unknown {
+            // What is no name is not looked up too.
+            if violations.iter().all(|one| one.field != violation.field) {
+                violations.push(violation);
+            }
+        }
+        let mut bad = Violations::new();
+        for Violation { field, description } in violations {
+            match field.as_str() {
+                "" => bad.add_to("case", description),
+                field => bad.field("case").add_to(field, description),
+            }
+        }
+        Ok(bad.finish(case)?)
+    }
+
+    /// What a case names and the server does not have: nobody would be told.
+    fn unknown_webhooks(&self, names: &[String]) -> Vec<Violation> {
+        let known: Vec<_> = self.webhooks().iter().map(|one| &*one.name).collect();
+        let named = names.iter().take(MAX_WEBHOOKS).enumerate();
+        let unknown = named.filter(|(_, name)| !known.contains(&name.as_str()));
+        unknown
+            .map(|(i, name)| Violation {
+                field: format!("webhooks[{i}]"),
+                description: match known.is_empty() {
+                    true => "the server has no webhooks; declare them with --webhooks".to_owned(),
+                    false => format!(
+                        "{} is no webhook of this server; it has: {}",
+                        quoted(name),
+                        known.join(", ")
+                    ),
+                },
+            })
+            .collect()
     }
 
     /// Deletes a case.
@@ -179,31 +217,22 @@ fn same_declaration(one: &Case, other: &Case) -> bool {
 }
 
 /// Checks and compiles a case on a thread of its own, as deep expressions need a
-/// deep stack.
-async fn compile(case: v1::Case) -> Result<Arc<Case>, NodeError> {
+/// deep stack: the case, or what is wrong with it.
+async fn compile(case: v1::Case) -> Result<Result<Arc<Case>, Vec<Violation>>, NodeError> {
     let (sender, compiled) = oneshot::channel();
     let compiler = std::thread::Builder::new()
         .name("compile-case".to_owned())
         .stack_size(contract::STACK_SIZE);
     let spawned = compiler.spawn(move || {
-        let checked = plan::check(case).map(|plan| Arc::clone(plan.case()));
+        let checked = match plan::check(case) {
+            Ok(plan) => Ok(Arc::clone(plan.case())),
+            Err(violations) => Err(violations.into_iter().map(Violation::from).collect()),
+        };
         // A caller that has left is not told.
         let _ = sender.send(checked);
     });
     spawned
         .map_err(|error| NodeError::Internal(format!("no thread to compile a case: {error}")))?;
     let compiled = compiled.await;
-    let compiled =
-        compiled.map_err(|_| NodeError::Internal("compiling a case failed".to_owned()))?;
-    compiled.map_err(|violations| {
-        let mut bad = Violations::new();
-        for violation in violations {
-            let Violation { field, description } = violation.into();
-            match field.as_str() {
-                "" => bad.add_to("case", description),
-                field => bad.field("case").add_to(field, description),
-            }
-        }
-        NodeError::Invalid(bad)
-    })
+    compiled.map_err(|_| NodeError::Internal("compiling a case failed".to_owned()))
 }

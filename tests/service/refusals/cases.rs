@@ -1,6 +1,10 @@
 //! What is wrong with a case or with its control.
 
-use livecheck::pb::v1::{CaseSetting, ControlCaseRequest, HttpProbe, Probe, probe::Request};
+use livecheck::{
+    model::{DEFAULT_WEBHOOK_TIMEOUT, Secret, Webhook, WebhookFormat},
+    pb::v1::{CaseSetting, ControlCaseRequest, HttpProbe, Probe, probe::Request},
+    settings::Webhooks,
+};
 
 use super::*;
 
@@ -53,7 +57,7 @@ async fn every_bad_field_of_the_case_service_is_named() {
         max_history: Some(1001),
         max_executions_per_second: Some(f64::INFINITY),
         max_live_executions: Some(0),
-        webhooks: vec!["a b".to_owned()],
+        webhooks: vec!["a b".to_owned(), "nobody".to_owned()],
         ..Case::default()
     };
     let fields = [
@@ -84,6 +88,7 @@ async fn every_bad_field_of_the_case_service_is_named() {
         "case.max_executions_per_second",
         "case.max_live_executions",
         "case.webhooks[0]",
+        "case.webhooks[1]",
     ];
     let (server, clients) = prepared().await;
     let before = clients.everything().await;
@@ -124,6 +129,67 @@ async fn every_bad_field_of_the_case_service_is_named() {
             => InvalidArgument, "INVALID_FIELDS", ["name"];
         cases.delete_case(DeleteCaseRequest { name: "a\u{0}".into() })
             => InvalidArgument, "INVALID_FIELDS", ["name"];
+    }
+}
+
+fn webhook(name: &str) -> Webhook {
+    Webhook {
+        name: name.to_owned(),
+        url: Secret::new(http::Uri::from_static("http://127.0.0.1:9/")),
+        format: WebhookFormat::CloudEvents,
+        every_case: false,
+        reports: false,
+        key: None,
+        headers: Secret::new(http::HeaderMap::new()),
+        max_attempts: 1,
+        timeout: DEFAULT_WEBHOOK_TIMEOUT,
+    }
+}
+
+#[tokio::test]
+async fn a_case_cannot_name_webhooks_that_the_server_does_not_have() {
+    for (declared, problem) in [
+        (
+            &[][..],
+            "the server has no webhooks; declare them with --webhooks",
+        ),
+        (
+            &["on-call", "chat"],
+            "\"on-cal\" is no webhook of this server; it has: on-call, chat",
+        ),
+    ] {
+        let webhooks: Vec<_> = declared.iter().copied().map(webhook).collect();
+        let server = Server::with(|settings| settings.webhooks = Webhooks::new(webhooks)).await;
+        let clients = server.clients();
+        let names = declared.iter().chain(&["on-cal"]);
+        let mut told = Case {
+            webhooks: names.map(|name| (*name).to_owned()).collect(),
+            ..case("told", &["done"])
+        };
+        let field = format!("case.webhooks[{}]", declared.len());
+        let before = clients.everything().await;
+        for validate_only in [false, true] {
+            let request = ApplyCaseRequest {
+                case: Some(told.clone()),
+                validate_only,
+            };
+            let refusal = clients.cases.clone().apply_case(request).await;
+            let refusal = refusal.refusal().await;
+            let fields = [field.as_str()];
+            refusal.check(
+                "apply_case",
+                Code::InvalidArgument,
+                "INVALID_FIELDS",
+                &fields,
+            );
+            let text = format!("{field}: {problem}");
+            assert!(refusal.message.contains(&text), "{refusal:?}");
+        }
+        assert_eq!(clients.everything().await, before);
+        // Those that it has are taken.
+        told.webhooks.pop();
+        clients.apply(told).await;
+        server.stop().await;
     }
 }
 
