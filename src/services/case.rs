@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use chrono::SecondsFormat;
 use tonic::{Request, Response, Status};
 
 use crate::{
@@ -87,7 +88,7 @@ impl CaseService for Cases {
         &self,
         request: Request<ControlCaseRequest>,
     ) -> Result<Response<ControlCaseResponse>, Status> {
-        let change = read_control(request.into_inner(), self.node.now())?;
+        let change = read_control(request.into_inner(), self.node.journal_time())?;
         let view = self.node.control_case(change).await?;
         Ok(Response::new(ControlCaseResponse {
             case: Some(view_to_pb(&view)),
@@ -165,6 +166,7 @@ impl Watch for CaseWatch {
 /// Longest mute.
 const MAX_MUTE: Duration = Duration::from_secs(366 * 24 * 3600);
 
+/// Reads a control; `now` is the time of the journal, by which a mute ends.
 fn read_control(request: ControlCaseRequest, now: Time) -> Result<ControlChange, Status> {
     let ControlCaseRequest {
         name,
@@ -183,10 +185,15 @@ fn read_control(request: ControlCaseRequest, now: Time) -> Result<ControlChange,
     }
     let muted_until = fields::read_time("mute_until", mute_until, &mut bad).flatten();
     if let Some(until) = muted_until {
-        match (until - now).to_std() {
-            Ok(mute) if mute <= MAX_MUTE => {}
-            Ok(_) => bad.add_to("mute_until", "must be at most a year from now"),
-            Err(_) => bad.add_to("mute_until", "must be in the future"),
+        let wrong = match (until - now).to_std() {
+            Ok(mute) if mute > MAX_MUTE => Some("at most a year from now"),
+            Ok(mute) if !mute.is_zero() => None,
+            Ok(_) | Err(_) => Some("in the future"),
+        };
+        if let Some(wanted) = wrong {
+            let now = now.to_rfc3339_opts(SecondsFormat::Millis, true);
+            let text = format!("must be {wanted}; the server's time is {now}");
+            bad.add_to("mute_until", text);
         }
     }
     let mut change = ControlChange {

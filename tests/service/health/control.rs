@@ -3,9 +3,12 @@
 
 use std::time::Duration;
 
-use livecheck::pb::v1::{
-    CaseControl, CaseSetting, ControlCaseRequest, Sampling, State, SubmitExecutionRequest,
-    TransitionKind,
+use livecheck::{
+    clock::Clock,
+    pb::v1::{
+        CaseControl, CaseSetting, ControlCaseRequest, Sampling, State, SubmitExecutionRequest,
+        TransitionKind,
+    },
 };
 use tonic::Code;
 
@@ -175,6 +178,27 @@ async fn a_mute_ends_by_itself_and_tells_what_was_missed() {
             (began, false)
         ]
     );
+    day.close().await;
+}
+
+#[tokio::test]
+async fn a_mute_is_in_the_time_of_the_server() {
+    let day = Day::with(declared()).await;
+    let mute = |seconds| ControlCaseRequest {
+        mute_until: Some(day.in_seconds(seconds)),
+        ..control()
+    };
+    let (past, future) = (mute(-1), mute(60));
+    // The wall clock goes back an hour; the time of the journal does not.
+    let clock = &day.stepped.clock;
+    clock.step_wall(clock.wall() - chrono::TimeDelta::hours(1));
+    let refused = day.control(past).await.unwrap_err();
+    assert_eq!(refused.code(), Code::InvalidArgument);
+    let text = "mute_until: must be in the future; the server's time is 2026-05-28T20:26:40.";
+    assert!(refused.message().contains(text), "{refused:?}");
+    let until = future.mute_until;
+    let view = day.control(future).await.unwrap();
+    assert_eq!(view.status.unwrap().control.unwrap().muted_until, until);
     day.close().await;
 }
 
