@@ -1,6 +1,6 @@
 //! Cases: apply, look up, list, delete, watch.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use tokio::sync::oneshot;
 
@@ -15,7 +15,7 @@ use crate::{
 
 use super::{
     Node, NodeError,
-    page::{case_bytes, fitting},
+    page::{case_bytes, cut, status_bytes},
     token,
 };
 
@@ -28,12 +28,18 @@ pub struct CaseView {
     pub live_executions: usize,
     health: Arc<Health>,
     absences: Absences,
+    status: OnceLock<CaseStatus>,
 }
 
 impl CaseView {
-    /// Its health; takes medians, so call it without a lock.
+    /// Its health; takes medians at the first call, so call it without a lock.
     pub fn status(&self) -> CaseStatus {
-        self.health.status(self.absences)
+        self.kept_status().clone()
+    }
+
+    fn kept_status(&self) -> &CaseStatus {
+        self.status
+            .get_or_init(|| self.health.status(self.absences))
     }
 }
 
@@ -45,6 +51,7 @@ fn view(engine: &Engine, name: &str) -> Option<CaseView> {
         live_executions: engine.live_of(name),
         health: Arc::clone(health),
         absences: engine.absences(),
+        status: OnceLock::new(),
     })
 }
 
@@ -78,10 +85,9 @@ impl Node {
             page.extend(cases.filter_map(|case| view(&state.engine, &case.name)));
         }
         page.sort_by(|a, b| a.case.name.cmp(&b.case.name));
-        let fit = fitting(page.iter().map(|view| case_bytes(&view.case)));
-        let fit = fit.min(page_size);
-        let more = page.len() > fit;
-        page.truncate(fit);
+        let more = cut(&mut page, page_size, |view| {
+            case_bytes(&view.case) + status_bytes(view.kept_status())
+        });
         let next = match page.last() {
             Some(last) if more => token::page_token(&pb::PageToken {
                 request,

@@ -7,7 +7,11 @@ use crate::{
     pb::storage as pb,
 };
 
-use super::{CaseView, Node, NodeError, token};
+use super::{
+    CaseView, Node, NodeError,
+    page::{cut, group_bytes, keep_first},
+    token,
+};
 
 impl Node {
     /// Lays settings over the declaration of a case, or clears them.
@@ -37,38 +41,43 @@ impl Node {
     ) -> Result<(Vec<(String, FailureGroup)>, String), NodeError> {
         let request = token::request_checksum(&("failures", case_name, since));
         let after = token::read_page_token(page_token, request)?;
+        let after = after.as_ref().map(|token| {
+            let (fingerprint, case) = token.name.split_once('\n').unwrap_or((&token.name, ""));
+            (token.time_micros, fingerprint, case)
+        });
         let mut found = Vec::new();
         for partition in self.partitions() {
             let state = partition.lock();
-            for (case, health) in state.engine.healths() {
-                if case_name.is_some_and(|name| name != case.name) {
-                    continue;
-                }
+            let of_cases = state.engine.healths();
+            let of_cases =
+                of_cases.filter(|(case, _)| case_name.is_none_or(|name| name == case.name));
+            let groups = of_cases.flat_map(|(case, health)| {
                 let groups = health.failures().iter();
-                let groups =
-                    groups.filter(|group| since.is_none_or(|since| group.last_at >= since));
-                found.extend(groups.map(|group| (case.name.clone(), group.clone())));
-            }
+                groups.map(|group| (case.name.as_str(), group))
+            });
+            let mut groups: Vec<_> = groups
+                .filter(|(_, group)| since.is_none_or(|since| group.last_at >= since))
+                .filter(|(case, group)| after.is_none_or(|after| place(case, group) < after))
+                .collect();
+            keep_first(&mut groups, page_size.saturating_add(1), |one, other| {
+                place(other.0, other.1).cmp(&place(one.0, one.1))
+            });
+            let groups = groups.into_iter();
+            found.extend(groups.map(|(case, group)| (case.to_owned(), group.clone())));
         }
-        // Where a page ends: the time at which a group was seen last, and its name.
-        let place = |(case, group): &(String, FailureGroup)| {
-            let name = format!("{}{case}", group.failure.fingerprint);
-            (group.last_at.timestamp_micros(), name)
-        };
-        if let Some(after) = after {
-            let after = (after.time_micros, after.name);
-            found.retain(|one| place(one) < after);
-        }
-        found.sort_by_cached_key(|one| std::cmp::Reverse(place(one)));
-        let more = found.len() > page_size;
-        found.truncate(page_size);
+        found.sort_by(|(case, group), (other_case, other)| {
+            place(other_case, other).cmp(&place(case, group))
+        });
+        let more = cut(&mut found, page_size, |(case, group)| {
+            group_bytes(case, group)
+        });
         let next = match found.last().filter(|_| more) {
-            Some(last) => {
-                let (time_micros, name) = place(last);
+            Some((case, group)) => {
+                let (time_micros, fingerprint, case) = place(case, group);
                 token::page_token(&pb::PageToken {
                     request,
                     time_micros,
-                    name,
+                    name: format!("{fingerprint}\n{case}"),
                     ..pb::PageToken::default()
                 })
             }
@@ -87,4 +96,11 @@ impl Node {
     pub fn count_ignored(&self, case_name: &str) {
         self.count(case_name, |counts| counts.ignored += 1);
     }
+}
+
+/// Place of failures in their list, which has the last seen first: when they were
+/// seen last, their fingerprint, and the name of their case.
+fn place<'a>(case_name: &'a str, group: &'a FailureGroup) -> (i64, &'a str, &'a str) {
+    let last_at = group.last_at.timestamp_micros();
+    (last_at, &group.failure.fingerprint, case_name)
 }

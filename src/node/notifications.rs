@@ -16,7 +16,11 @@ use crate::{
     pb::storage as pb,
 };
 
-use super::{Appended, Node, NodeError, Reply, token};
+use super::{
+    Appended, Node, NodeError, Reply,
+    page::{cut, keep_first, notification_bytes},
+    token,
+};
 
 /// Where a notification stands.
 #[derive(Clone, Debug)]
@@ -130,50 +134,52 @@ impl Node {
     ) -> Result<(Vec<(String, Notified)>, String), NodeError> {
         let request = token::request_checksum(&("notifications", filter));
         let after = token::read_page_token(page_token, request)?;
+        let after = after.as_ref().map(|token| {
+            // A name of a webhook has no line feed, and that of a case neither.
+            let (case, webhook) = token.name.split_once('\n').unwrap_or((&token.name, ""));
+            (case, token.position, webhook)
+        });
+        let is_wanted = |case: &str, one: &Notification| {
+            let webhook = filter.webhook.as_ref();
+            webhook.is_none_or(|name| *name == one.webhook)
+                && after.is_none_or(|after| place(case, one) > after)
+        };
+        let (pending, dead) = (
+            filter.pending || !filter.dead,
+            filter.dead || !filter.pending,
+        );
         let mut found = Vec::new();
         for partition in self.partitions() {
             let state = partition.lock();
+            let mut here: Vec<(&str, Listed<'_>)> = Vec::new();
             for (case, health) in state.engine.healths() {
-                if filter
-                    .case_name
-                    .as_ref()
-                    .is_some_and(|name| *name != case.name)
-                {
+                let case_name = filter.case_name.as_ref();
+                if case_name.is_some_and(|name| *name != case.name) {
                     continue;
                 }
                 let all = health.notifications();
-                let pending = all.pending().cloned().map(Notified::Pending);
-                let dead = all.dead().cloned().map(Notified::Dead);
-                let pending = pending.filter(|_| filter.pending || !filter.dead);
-                let dead = dead.filter(|_| filter.dead || !filter.pending);
-                let wanted = |one: &Notified| {
-                    let webhook = filter.webhook.as_ref();
-                    webhook.is_none_or(|name| *name == one.notification().webhook)
-                };
-                let both = pending.chain(dead).filter(wanted);
-                found.extend(both.map(|one| (case.name.clone(), one)));
+                let pending = all.pending().filter(|_| pending).map(Listed::Pending);
+                let dead = all.dead().filter(|_| dead).map(Listed::Dead);
+                let both = pending.chain(dead);
+                let wanted = both.filter(|one| is_wanted(&case.name, one.notification()));
+                here.extend(wanted.map(|one| (case.name.as_str(), one)));
             }
+            keep_first(&mut here, page_size.saturating_add(1), |one, other| {
+                place(one.0, one.1.notification()).cmp(&place(other.0, other.1.notification()))
+            });
+            let here = here.into_iter();
+            found.extend(here.map(|(case, one)| (case.to_owned(), one.notified())));
         }
-        let place = |(case, one): &(String, Notified)| {
-            let notification = one.notification();
-            (
-                case.clone(),
-                notification.position,
-                notification.webhook.clone(),
-            )
-        };
-        found.sort_by_cached_key(place);
-        if let Some(after) = after {
-            // A name of a webhook has no line feed, and that of a case neither.
-            let (case, webhook) = after.name.split_once('\n').unwrap_or((&after.name, ""));
-            let after = (case.to_owned(), after.position, webhook.to_owned());
-            found.retain(|one| place(one) > after);
-        }
-        let more = found.len() > page_size;
-        found.truncate(page_size);
+        found.sort_by(|(case, one), (other_case, other)| {
+            let other = place(other_case, other.notification());
+            place(case, one.notification()).cmp(&other)
+        });
+        let more = cut(&mut found, page_size, |(case, one)| {
+            notification_bytes(case, one)
+        });
         let next = match found.last().filter(|_| more) {
-            Some(last) => {
-                let (case, position, webhook) = place(last);
+            Some((case, one)) => {
+                let (case, position, webhook) = place(case, one.notification());
                 token::page_token(&pb::PageToken {
                     request,
                     position,
@@ -200,4 +206,33 @@ impl Node {
             other => Err(super::unexpected(&other)),
         }
     }
+}
+
+/// A notification under the lock, not cloned yet.
+#[derive(Clone, Copy)]
+enum Listed<'a> {
+    Pending(&'a Arc<Notification>),
+    Dead(&'a DeadNotification),
+}
+
+impl<'a> Listed<'a> {
+    fn notification(self) -> &'a Notification {
+        match self {
+            Listed::Pending(notification) => notification,
+            Listed::Dead(dead) => &dead.notification,
+        }
+    }
+
+    fn notified(self) -> Notified {
+        match self {
+            Listed::Pending(notification) => Notified::Pending(Arc::clone(notification)),
+            Listed::Dead(dead) => Notified::Dead(dead.clone()),
+        }
+    }
+}
+
+/// Place of a notification in the list: the name of its case, its position and
+/// the name of its webhook.
+fn place<'a>(case_name: &'a str, one: &'a Notification) -> (&'a str, Position, &'a str) {
+    (case_name, one.position, &one.webhook)
 }

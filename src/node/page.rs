@@ -1,6 +1,8 @@
 //! A page of a list: as many items as were asked for, or as fit into a message
 //! that clients take.
 
+use std::cmp::Ordering;
+
 use prost::Message;
 
 use crate::{
@@ -8,11 +10,15 @@ use crate::{
         case::case_to_pb,
         value::{message_len, object_len},
     },
-    model::{Case, ExecutionView, Position, ReceivedSignal, TestExecution, TestReport, Time},
+    engine::health::Subject,
+    model::{
+        Case, CaseStatus, ExecutionView, Failure, FailureGroup, Position, ReceivedSignal,
+        TestExecution, TestReport, Time,
+    },
     pb::storage as pb,
 };
 
-use super::token;
+use super::{Notified, token};
 
 /// Place of an item in a list, which has the newest first: its sort time,
 /// partition and position.
@@ -111,6 +117,23 @@ pub(super) fn fitting(sizes: impl Iterator<Item = usize>) -> usize {
     fit.count().max(1)
 }
 
+/// Cuts a list to a page of at most `page_size` items that fit; whether there was
+/// more.
+pub(super) fn cut<T>(items: &mut Vec<T>, page_size: usize, bytes: impl Fn(&T) -> usize) -> bool {
+    let fit = fitting(items.iter().map(bytes)).min(page_size);
+    let more = items.len() > fit;
+    items.truncate(fit);
+    more
+}
+
+/// Keeps the first `count` items in an order, and these in any order.
+pub(super) fn keep_first<T>(items: &mut Vec<T>, count: usize, order: impl Fn(&T, &T) -> Ordering) {
+    if items.len() > count {
+        items.select_nth_unstable_by(count, order);
+        items.truncate(count);
+    }
+}
+
 /// How many items a watch reads from the archive at once: fewer while they are
 /// large.
 #[derive(Debug)]
@@ -143,13 +166,57 @@ pub(super) fn case_bytes(case: &Case) -> usize {
     FRAME + case_to_pb(case).encoded_len()
 }
 
+/// Size of a case's status as a message, about.
+pub(super) fn status_bytes(status: &CaseStatus) -> usize {
+    let failed = status.last_failure.as_ref();
+    let failed = failed.map_or(0, |one| one.id.len() + one.error.len());
+    let probe = status.probe.as_ref();
+    let probe = probe.and_then(|probe| probe.error.as_ref());
+    let latencies = status.signal_latency.keys();
+    let latencies: usize = latencies.map(|name| 64 + name.len()).sum();
+    2 * FRAME + status.reason.len() + failed + probe.map_or(0, String::len) + latencies
+}
+
+/// Size of failures that look alike as a message, about.
+pub(super) fn group_bytes(case_name: &str, group: &FailureGroup) -> usize {
+    let examples = group.examples.iter();
+    let examples: usize = examples.map(|id| 8 + id.len()).sum();
+    FRAME + case_name.len() + failure_bytes(&group.failure) + examples + group.error.len()
+}
+
+fn failure_bytes(failure: &Failure) -> usize {
+    let Failure {
+        fingerprint,
+        contract,
+        signal,
+        last_signal,
+    } = failure;
+    32 + fingerprint.len() + contract.len() + signal.len() + last_signal.len()
+}
+
+/// Size of a notification as a message, about.
+pub(super) fn notification_bytes(case_name: &str, notified: &Notified) -> usize {
+    let notification = notified.notification();
+    let text = match &notification.subject {
+        Subject::Transition(transition) => transition.reason.len(),
+        Subject::Report { id, .. } => id.len(),
+    };
+    let error = match notified {
+        Notified::Pending(_) => 0,
+        Notified::Dead(dead) => dead.error.len(),
+    };
+    FRAME + case_name.len() + notification.webhook.len() + text + error
+}
+
 /// Size of a report as a message, about.
 pub(super) fn report_bytes(report: &TestReport) -> usize {
     let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
     let test = report.test.as_ref().map_or(0, test_bytes);
     let latencies = report.signal_latency.keys();
     let latencies: usize = latencies.map(|name| 32 + name.len()).sum();
-    FRAME + test + text(&report.error) + text(&report.traceback) + latencies
+    let failure = report.failure.as_ref().map_or(0, failure_bytes);
+    let texts = text(&report.error) + text(&report.traceback);
+    FRAME + report.case_name.len() + test + texts + latencies + failure
 }
 
 /// Size of an execution as a message, about.
@@ -166,7 +233,8 @@ fn test_bytes(test: &TestExecution) -> usize {
     let args: usize = test.test_args.iter().map(message_len).sum();
     let labels = test.labels.iter();
     let labels: usize = labels.map(|(name, text)| 8 + name.len() + text.len()).sum();
-    FRAME + args + object_len(&test.test_kwargs) + labels
+    let texts = test.id.len() + test.case_name.len() + test.traceparent.len();
+    FRAME + args + object_len(&test.test_kwargs) + labels + texts
 }
 
 fn signal_bytes(signal: &ReceivedSignal) -> usize {
@@ -174,149 +242,4 @@ fn signal_bytes(signal: &ReceivedSignal) -> usize {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-    use crate::{
-        convert::models::{report_to_pb, view_to_pb},
-        model::{SignalProgress, State},
-    };
-
-    #[test]
-    fn the_size_of_an_execution_counts_all_of_its_signals() {
-        let now = Time::from_timestamp_micros(1_780_000_000_123_456).unwrap();
-        let test = TestExecution {
-            traceparent: String::new(),
-            id: "id".to_owned(),
-            case_name: "orders".to_owned(),
-            timestamp: now,
-            test_args: Vec::new(),
-            test_kwargs: serde_json::Map::new(),
-            expires: now,
-            labels: [].into(),
-        };
-        let names = (0..64).map(|n| format!("signal-{n}"));
-        let latency = Duration::new(1_000_000, 123_456_789);
-        let report = TestReport {
-            failure: None,
-            case_name: test.case_name.clone(),
-            state: State::Pass,
-            test: Some(test.clone()),
-            runtime: None,
-            signal_latency: names.clone().map(|name| (name, latency)).collect(),
-            error: None,
-            traceback: None,
-            concluded_at: now,
-        };
-        let progress = names.map(|signal_name| SignalProgress {
-            signal_name,
-            count: 1,
-            min: 1,
-            max: Some(1),
-            settled: true,
-            clock_started_at: Some(now),
-            deadline: now,
-            latency: Some(latency),
-        });
-        let view = ExecutionView {
-            test,
-            case_revision: 1,
-            progress: progress.collect(),
-            signals: Vec::new(),
-            signal_count: 64,
-            late_signals: Vec::new(),
-            late_signal_count: 0,
-            report: Some(report.clone()),
-        };
-        let message = report_to_pb(&report).encoded_len();
-        assert!((message..3 * message).contains(&report_bytes(&report)));
-        let message = view_to_pb(&view, now).encoded_len();
-        assert!((message..3 * message).contains(&view_bytes(&view)));
-    }
-
-    /// Pages through numbers, each of `bytes`, of which there are `count`.
-    fn pages(count: u64, size: usize, bytes: usize) -> Vec<usize> {
-        let (mut lens, mut after) = (Vec::new(), None);
-        loop {
-            let mut page = Page::new(after, size);
-            while let Some(limit) = page.wants() {
-                let first = page.after.map_or(0, |(.., position)| position + 1);
-                let found = (first..count).take(limit);
-                let found = found.map(|n| ((Time::default(), 0, n), n)).collect();
-                page.add(found, |_| bytes);
-            }
-            after = page.after;
-            let (items, token) = page.finish(1);
-            let first = lens.iter().sum::<usize>() as u64;
-            let next = first + items.len() as u64;
-            assert_eq!(items, (first..next).collect::<Vec<_>>());
-            lens.push(items.len());
-            if token.is_empty() {
-                assert_eq!(next, count);
-                return lens;
-            }
-        }
-    }
-
-    #[test]
-    fn portions_go_by_the_size_of_the_items() {
-        for (bytes, expected) in [
-            (0, &[64, 256, 256, 256, 168][..]),
-            (100, &[64, 256, 256, 256, 168]),
-            (PAGE_BYTES / 100, &[64, 36, 1]),
-            (PAGE_BYTES / 3, &[64]),
-            (2 * PAGE_BYTES, &[64]),
-        ] {
-            let mut page = Page::new(None, 1000);
-            let mut portions = Vec::new();
-            while let Some(limit) = page.wants() {
-                portions.push(limit - 1);
-                let found = (0..limit as u64).map(|n| ((Time::default(), 0, n), n));
-                page.add(found.collect(), |_| bytes);
-            }
-            assert_eq!(portions, expected, "{bytes}");
-        }
-    }
-
-    #[test]
-    fn a_watch_reads_less_while_items_are_large() {
-        let mut portion = Portion::new();
-        for (bytes, len, expected) in [
-            (100, 64, (64, false, 128)),
-            (100, 128, (128, false, 256)),
-            (100, 256, (256, false, 256)),
-            (PAGE_BYTES / 3, 256, (3, true, 3)),
-            (PAGE_BYTES / 3, 3, (3, false, 6)),
-            (2 * PAGE_BYTES, 6, (1, true, 1)),
-            (2 * PAGE_BYTES, 1, (1, false, 2)),
-            (0, 0, (0, false, 4)),
-        ] {
-            let mut read = vec![bytes; len];
-            let cut = portion.cut(&mut read, |bytes| *bytes);
-            assert_eq!((read.len(), cut, portion.wants()), expected, "{bytes}");
-        }
-    }
-
-    #[test]
-    fn pages_are_as_long_as_asked_for_or_as_fits() {
-        for (count, size, bytes, expected) in [
-            (0, 50, 100, vec![0]),
-            (3, 50, 100, vec![3]),
-            (100, 50, 100, vec![50, 50]),
-            (101, 50, 100, vec![50, 50, 1]),
-            (300, 1000, 100, vec![300]),
-            (128, 128, 0, vec![128]),
-            (129, 128, 0, vec![128, 1]),
-            (7, 50, PAGE_BYTES / 3, vec![3, 3, 1]),
-            (3, 50, PAGE_BYTES + 1, vec![1, 1, 1]),
-            (3, 1, PAGE_BYTES, vec![1, 1, 1]),
-        ] {
-            assert_eq!(
-                pages(count, size, bytes),
-                expected,
-                "{count} {size} {bytes}"
-            );
-        }
-    }
-}
+mod tests;
