@@ -2,7 +2,9 @@
 //! that a connection that is not there shows before anything is sent.
 //!
 //! Whatever a server does, a request ends within its time and takes no more
-//! memory than its limits say. Nothing follows a redirect or repeats a request.
+//! memory than its caller says. The head of an answer decides what it is: the body
+//! is read only where it may say what went wrong, and as far as it comes in time.
+//! Nothing follows a redirect or repeats a request.
 
 use std::{
     error::Error,
@@ -17,10 +19,16 @@ use http::{
     header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING, USER_AGENT},
 };
 use http_body_util::{BodyExt as _, Full};
-use hyper::{body::Body as _, client::conn::http1};
+use hyper::{
+    body::{Body as _, Incoming},
+    client::conn::http1,
+};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
 use hyper_util::{client::legacy::connect::HttpConnector, rt::TokioIo};
-use tokio::{net::TcpStream, time::timeout};
+use tokio::{
+    net::TcpStream,
+    time::{Instant, timeout},
+};
 use tower::Service as _;
 
 use super::cause;
@@ -55,17 +63,6 @@ pub enum HttpError {
     /// The connection broke, or what came is not HTTP.
     #[error("{}", cause(.0))]
     Exchange(hyper::Error),
-}
-
-/// The bounds of a request.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// Longest time of connecting, TLS included.
-    pub connect_timeout: Duration,
-    /// Longest time from then until the answer has come.
-    pub timeout: Duration,
-    /// How much of the answer's body is kept; the rest is not read.
-    pub max_body_bytes: usize,
 }
 
 /// Makes requests; clones share what they know.
@@ -119,15 +116,22 @@ impl HttpClient {
         })
     }
 
-    /// Makes a request to the absolute URL that it names.
+    /// Connects and makes a request, as [`HttpConnection::exchange`] does, both
+    /// within a time.
     pub async fn request(
         &self,
         request: Request<Bytes>,
-        limits: Limits,
+        within: Duration,
+        max_body_bytes: usize,
     ) -> Result<Response<Bytes>, HttpError> {
-        let connection = self.connect(request.uri(), limits.connect_timeout).await?;
-        let exchange = connection.exchange(request, limits.timeout, limits.max_body_bytes);
-        exchange.await
+        let began = Instant::now();
+        let connection = self.connect(request.uri(), within).await?;
+        let left = within.saturating_sub(began.elapsed());
+        let answered = connection.exchange(request, left, max_body_bytes).await;
+        answered.map_err(|error| match error {
+            HttpError::Timeout(_) => HttpError::Timeout(within),
+            other => other,
+        })
     }
 
     async fn secure(&self) -> Result<HttpsConnector<HttpConnector>, HttpError> {
@@ -148,8 +152,10 @@ impl HttpClient {
 }
 
 impl HttpConnection {
-    /// Sends a request to the absolute URL that it names, and takes the answer:
-    /// all of it, or its body as far as `max_body_bytes`.
+    /// Sends a request to the absolute URL that it names, and takes the answer.
+    /// The head must come in time. The body of a success is not read; of any other
+    /// answer it is kept as far as `max_body_bytes`, and as it came until the time
+    /// was over or the connection broke.
     ///
     /// The client adds `Host` and `User-Agent` where they are missing, and itself
     /// says how long the body is.
@@ -159,11 +165,7 @@ impl HttpConnection {
         within: Duration,
         max_body_bytes: usize,
     ) -> Result<Response<Bytes>, HttpError> {
-        let exchange = exchange(self.stream, sendable(request), max_body_bytes);
-        let answered = timeout(within, exchange).await;
-        answered
-            .map_err(|_| HttpError::Timeout(within))?
-            .map_err(HttpError::Exchange)
+        exchange(self.stream, sendable(request), within, max_body_bytes).await
     }
 }
 
@@ -193,23 +195,23 @@ fn sendable(request: Request<Bytes>) -> Request<Full<Bytes>> {
 async fn exchange(
     stream: Stream,
     request: Request<Full<Bytes>>,
+    within: Duration,
     max_body_bytes: usize,
-) -> hyper::Result<Response<Bytes>> {
+) -> Result<Response<Bytes>, HttpError> {
+    let began = Instant::now();
     let mut builder = http1::Builder::new();
     builder.max_buf_size(MAX_HEAD_BYTES);
-    let (mut sender, connection) = builder.handshake(stream).await?;
+    let handshake = builder.handshake(stream).await;
+    let (mut sender, connection) = handshake.map_err(HttpError::Exchange)?;
     let answer = async {
-        let (parts, mut body) = sender.send_request(request).await?.into_parts();
+        let answered = timeout(within, sender.send_request(request)).await;
+        let answered = answered.map_err(|_| HttpError::Timeout(within))?;
+        let (parts, body) = answered.map_err(HttpError::Exchange)?.into_parts();
         let mut kept = Vec::new();
-        while kept.len() < max_body_bytes && !body.is_end_stream() {
-            let Some(frame) = body.frame().await else {
-                break;
-            };
-            // Trailers are of no interest.
-            if let Ok(data) = frame?.into_data() {
-                let fits = data.len().min(max_body_bytes - kept.len());
-                kept.extend_from_slice(data.get(..fits).unwrap_or_default());
-            }
+        if !parts.status.is_success() {
+            let left = within.saturating_sub(began.elapsed());
+            // The head has said what matters, so this may end anyhow.
+            let _ = timeout(left, keep(body, max_body_bytes, &mut kept)).await;
         }
         Ok(Response::from_parts(parts, Bytes::from(kept)))
     };
@@ -219,8 +221,24 @@ async fn exchange(
         answered = &mut answer => answered,
         // The server has closed it; what came before is on its way to the answer.
         closed = &mut connection => match answer.await {
-            Err(error) if error.is_canceled() => Err(closed.err().unwrap_or(error)),
+            Err(HttpError::Exchange(error)) if error.is_canceled() => {
+                Err(HttpError::Exchange(closed.err().unwrap_or(error)))
+            }
             answered => answered,
         },
+    }
+}
+
+/// Keeps what comes of a body, until it ends, breaks off or is too much.
+async fn keep(mut body: Incoming, max_bytes: usize, kept: &mut Vec<u8>) {
+    while kept.len() < max_bytes && !body.is_end_stream() {
+        let Some(Ok(frame)) = body.frame().await else {
+            return;
+        };
+        // Trailers are of no interest.
+        if let Ok(data) = frame.into_data() {
+            let fits = data.len().min(max_bytes - kept.len());
+            kept.extend_from_slice(data.get(..fits).unwrap_or_default());
+        }
     }
 }

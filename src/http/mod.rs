@@ -6,7 +6,23 @@ mod tests;
 
 use std::{error::Error, io};
 
-pub use client::{HttpClient, HttpConnection, HttpError, Limits};
+pub use client::{HttpClient, HttpConnection, HttpError};
+
+/// Longest text that is kept of what went wrong, in characters; servers write it.
+const MAX_TEXT_CHARS: usize = 300;
+
+/// A text of somebody else as it may be logged and kept: on one line, without
+/// control characters, and cut to a bearable length.
+pub fn one_line(text: &str) -> String {
+    let words = text.split(|c: char| c.is_whitespace() || c.is_control());
+    let words: Vec<_> = words.filter(|word| !word.is_empty()).collect();
+    let mut line = words.join(" ");
+    if let Some((end, _)) = line.char_indices().nth(MAX_TEXT_CHARS) {
+        line.truncate(end);
+        line.push('…');
+    }
+    line
+}
 
 /// Why something failed, for people: what the operating system said if it was
 /// asked, else each error and the one behind it.

@@ -8,20 +8,26 @@ use tokio::{
     task::JoinHandle,
 };
 
-use super::{HttpClient, HttpError, Limits, cause};
+use super::{HttpClient, HttpError, cause, one_line};
 
 const LONG: Duration = Duration::from_secs(60);
-const LIMITS: Limits = Limits {
-    connect_timeout: LONG,
-    timeout: LONG,
-    max_body_bytes: 1024,
-};
 
-/// Takes one connection, reads a request up to `ends_with`, writes `answer` and
-/// closes, or holds the connection open if there is none. Gives what it read.
+/// What a server does once it has written its answer.
+#[derive(Clone, Copy, PartialEq)]
+enum Then {
+    /// It closes the connection.
+    Closes,
+    /// It holds it open until the client has gone.
+    Holds,
+}
+use Then::{Closes, Holds};
+
+/// Takes one connection, reads a request up to `ends_with` and writes `answer`.
+/// Gives what it read.
 async fn server(
     ends_with: &'static str,
-    answer: Option<&'static str>,
+    answer: &'static str,
+    then: Then,
 ) -> (u16, JoinHandle<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -33,10 +39,9 @@ async fn server(
                 break;
             }
         }
-        match answer {
-            Some(answer) => stream.write_all(answer.as_bytes()).await.unwrap(),
-            // Until the client has gone.
-            None => assert_eq!(stream.read(&mut [0]).await.unwrap(), 0),
+        stream.write_all(answer.as_bytes()).await.unwrap();
+        if then == Holds {
+            assert_eq!(stream.read(&mut [0]).await.unwrap(), 0);
         }
         String::from_utf8(read).unwrap()
     });
@@ -53,10 +58,11 @@ fn post(port: u16) -> Request<Bytes> {
 
 #[tokio::test]
 async fn a_request_is_sent_as_it_is_given() {
-    let (port, served) = server("hello", Some("HTTP/1.1 202 Accepted\r\n\r\nuntil closed")).await;
-    let response = HttpClient::default().request(post(port), LIMITS).await;
+    let answer = "HTTP/1.1 400 Bad Request\r\n\r\nuntil closed";
+    let (port, served) = server("hello", answer, Closes).await;
+    let response = HttpClient::default().request(post(port), LONG, 1024).await;
     let response = response.unwrap();
-    assert_eq!(response.status(), StatusCode::ACCEPTED);
+    assert_eq!(response.status(), StatusCode::BAD_REQUEST);
     assert_eq!(response.body(), "until closed");
 
     let read = served.await.unwrap();
@@ -77,22 +83,43 @@ async fn a_request_is_sent_as_it_is_given() {
 #[tokio::test]
 async fn of_a_large_answer_a_part_is_kept() {
     for (answer, kept) in [
-        ("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n12345", "12345"),
-        ("HTTP/1.1 200 OK\r\n\r\n123456789", "12345"),
+        ("HTTP/1.1 500 No\r\ncontent-length: 9\r\n\r\n12345", "12345"),
+        ("HTTP/1.1 500 No\r\ncontent-length: 9\r\n\r\n123", "123"),
+        ("HTTP/1.1 500 No\r\n\r\n123456789", "12345"),
         (
-            "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\n123\r\n3\r\n456\r\n",
+            "HTTP/1.1 500 No\r\ntransfer-encoding: chunked\r\n\r\n3\r\n123\r\n3\r\n456\r\n",
             "12345",
         ),
-        ("HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\n123", "123"),
-        ("HTTP/1.1 204 No Content\r\n\r\n", ""),
+        ("HTTP/1.1 500 No\r\ncontent-length: 3\r\n\r\n123", "123"),
+        ("HTTP/1.1 304 Not Modified\r\n\r\n", ""),
     ] {
-        let (port, served) = server("hello", Some(answer)).await;
-        let limits = Limits {
-            max_body_bytes: 5,
-            ..LIMITS
-        };
-        let response = HttpClient::default().request(post(port), limits).await;
+        let (port, served) = server("hello", answer, Closes).await;
+        let response = HttpClient::default().request(post(port), LONG, 5).await;
         assert_eq!(response.expect(answer).body(), kept, "{answer}");
+        served.await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn the_head_of_an_answer_decides() {
+    let short = Duration::from_millis(200);
+    for (answer, within, kept) in [
+        ("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n123", LONG, ""),
+        ("HTTP/1.1 202 Accepted\r\n\r\n", LONG, ""),
+        (
+            "HTTP/1.1 503 No\r\ncontent-length: 9\r\n\r\n123",
+            short,
+            "123",
+        ),
+    ] {
+        let (port, served) = server("hello", answer, Holds).await;
+        let response = HttpClient::default()
+            .request(post(port), within, 1024)
+            .await;
+        let response = response.expect(answer);
+        assert!(answer.contains(response.status().as_str()));
+        assert_eq!(response.body(), kept, "{answer}");
+        // The connection is closed.
         served.await.unwrap();
     }
 }
@@ -102,14 +129,10 @@ async fn what_breaks_off_is_no_answer() {
     for (answer, expected) in [
         ("", "connection closed before message completed"),
         ("HTTP/1.1 200", "connection closed before message completed"),
-        (
-            "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n12345",
-            "end of file before message length reached",
-        ),
         ("SSH-2.0-OpenSSH_9.2\r\n", "invalid HTTP version parsed"),
     ] {
-        let (port, served) = server("hello", Some(answer)).await;
-        let error = HttpClient::default().request(post(port), LIMITS).await;
+        let (port, served) = server("hello", answer, Closes).await;
+        let error = HttpClient::default().request(post(port), LONG, 1024).await;
         let error = error.expect_err(answer).to_string();
         assert!(error.contains(expected), "{answer}: {error}");
         served.await.unwrap();
@@ -129,15 +152,14 @@ async fn a_server_that_is_not_there_refuses() {
 
 #[tokio::test]
 async fn a_server_that_says_nothing_is_given_up() {
-    let limits = Limits {
-        timeout: Duration::from_millis(20),
-        ..LIMITS
-    };
-    let (port, served) = server("hello", None).await;
-    let error = HttpClient::default().request(post(port), limits).await;
+    let within = Duration::from_millis(200);
+    let (port, served) = server("hello", "", Holds).await;
+    let error = HttpClient::default()
+        .request(post(port), within, 1024)
+        .await;
     let error = error.unwrap_err();
     assert!(matches!(error, HttpError::Timeout(_)));
-    assert_eq!(error.to_string(), "no answer within 20ms");
+    assert_eq!(error.to_string(), "no answer within 200ms");
     served.await.unwrap();
 
     // TLS is a part of connecting.
@@ -152,7 +174,7 @@ async fn a_server_that_says_nothing_is_given_up() {
 
 #[tokio::test]
 async fn a_server_without_tls_is_none_for_https() {
-    let (port, served) = server("", Some("HTTP/1.1 200 OK\r\n\r\n")).await;
+    let (port, served) = server("", "HTTP/1.1 200 OK\r\n\r\n", Closes).await;
     let url = format!("https://127.0.0.1:{port}").parse::<Uri>().unwrap();
     let error = HttpClient::default().connect(&url, LONG).await.unwrap_err();
     assert!(matches!(error, HttpError::Connect(_)), "{error}");
@@ -166,6 +188,21 @@ async fn only_urls_of_servers_are_called() {
         let url = url.parse::<Uri>().unwrap();
         let error = HttpClient::default().connect(&url, LONG).await.unwrap_err();
         assert!(matches!(error, HttpError::Url(_)), "{url}: {error}");
+    }
+}
+
+#[test]
+fn texts_of_others_are_short_and_on_one_line() {
+    let long = "é".repeat(301);
+    let cut = format!("{}…", "é".repeat(300));
+    for (text, expected) in [
+        ("connection refused", "connection refused"),
+        (" a\r\nb\u{1b}[31m\u{85}\t", "a b [31m"),
+        ("\u{0}", ""),
+        (&long, &cut),
+        (&long[2..], &long[2..]),
+    ] {
+        assert_eq!(one_line(text), expected);
     }
 }
 

@@ -7,15 +7,14 @@ use http::{
     HeaderValue, Request, Response,
     header::{CONTENT_TYPE, RETRY_AFTER},
 };
-use tokio::time::timeout;
 
 use super::{backoff::retry_after, sign};
 use crate::{
-    http::{HttpClient, Limits},
+    http::{HttpClient, one_line},
     model::{Time, Webhook},
 };
 
-/// How much of an answer is read, in bytes.
+/// How much is read of an answer that confirms nothing, in bytes.
 const MAX_ANSWER_BYTES: usize = 256;
 
 /// What is sent; each attempt signs it anew.
@@ -41,13 +40,14 @@ pub struct Failure {
 impl Failure {
     fn new(error: impl ToString) -> Self {
         Failure {
-            error: error.to_string(),
+            error: one_line(&error.to_string()),
             retry_after: None,
         }
     }
 }
 
-/// Tells a webhook; any answer of success is its word that it was told.
+/// Tells a webhook; the head of any answer of success is its word that it was
+/// told.
 pub async fn post(
     client: &HttpClient,
     webhook: &Webhook,
@@ -55,15 +55,8 @@ pub async fn post(
     now: Time,
 ) -> Result<(), Failure> {
     let request = request(webhook, outgoing, now)?;
-    let within = webhook.timeout;
-    let limits = Limits {
-        connect_timeout: within,
-        timeout: within,
-        max_body_bytes: MAX_ANSWER_BYTES,
-    };
-    let answer = timeout(within, client.request(request, limits)).await;
-    let answer = answer.map_err(|_| Failure::new(format!("no answer within {within:?}")))?;
-    judge(answer.map_err(Failure::new)?, now)
+    let answered = client.request(request, webhook.timeout, MAX_ANSWER_BYTES);
+    judge(answered.await.map_err(Failure::new)?, now)
 }
 
 fn request(webhook: &Webhook, outgoing: &Outgoing, now: Time) -> Result<Request<Bytes>, Failure> {
@@ -99,16 +92,15 @@ fn judge(answer: Response<Bytes>, now: Time) -> Result<(), Failure> {
     }
     let asked = answer.headers().get(RETRY_AFTER);
     let said = String::from_utf8_lossy(answer.body());
-    let said: Vec<_> = said.split_whitespace().collect();
-    let mut error = format!("answered {status}");
-    if !said.is_empty() {
-        error = format!("{error}: {}", said.join(" "));
-    }
+    let said = one_line(&said);
+    let failure = Failure::new(match said.is_empty() {
+        true => format!("answered {status}"),
+        false => format!("answered {status}: {said}"),
+    });
+    let asked = asked.and_then(|asked| asked.to_str().ok());
     Err(Failure {
-        error,
-        retry_after: asked
-            .and_then(|asked| asked.to_str().ok())
-            .and_then(|asked| retry_after(asked, now)),
+        retry_after: asked.and_then(|asked| retry_after(asked, now)),
+        ..failure
     })
 }
 
@@ -130,8 +122,8 @@ mod tests {
             (
                 400,
                 None,
-                " invalid\r\n blocks\t",
-                Some(("answered 400 Bad Request: invalid blocks", None)),
+                " invalid\r\n\u{1b}[2J blocks\t",
+                Some(("answered 400 Bad Request: invalid [2J blocks", None)),
             ),
             (
                 503,

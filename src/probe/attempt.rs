@@ -20,9 +20,6 @@ use crate::{
     node::NodeError,
 };
 
-/// How much is read of the body of an answer.
-const MAX_BODY_BYTES: usize = 64 * 1024;
-
 /// A target to which there is a connection.
 enum Reached<'a> {
     Http(&'a HttpProbe, Uri, HttpConnection),
@@ -158,7 +155,7 @@ impl Reached<'_> {
                 }
                 *request.uri_mut() = url;
                 *request.headers_mut() = headers;
-                let answered = connection.exchange(request, within, MAX_BODY_BYTES).await;
+                let answered = connection.exchange(request, within, 0).await;
                 let status = answered.map_err(|error| error.to_string())?.status();
                 match status.is_success() {
                     true => Ok(()),

@@ -33,7 +33,7 @@
 //! probe is changed. Only unary methods can be probed.
 //!
 //! **Bounds.** At most [`ATTEMPTS_AT_ONCE`] attempts run at once; the others wait
-//! for their turn. Of the body of an answer at most 64 KiB are read, and a gRPC
+//! for their turn. The head of an HTTP answer decides, its body is not read; a gRPC
 //! message may have 4 MiB.
 //!
 //! The border: this module only calls the node as the services do, and decides

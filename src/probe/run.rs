@@ -6,13 +6,10 @@ use tokio::sync::{Semaphore, watch};
 
 use super::{method::Prepared, schedule::Slot};
 use crate::{
-    http::HttpClient,
+    http::{HttpClient, one_line},
     model::{Probe, ProbeResult},
     node::{Node, NodeError},
 };
-
-/// Longest text that is kept of a failure, in characters; targets write it.
-const MAX_FAILURE_CHARS: usize = 300;
 
 /// A probe on its way.
 pub(super) struct Run {
@@ -40,18 +37,9 @@ pub(super) enum Ended {
 }
 
 impl Ended {
-    /// A failure; its text is cut to a bearable length and to one line.
+    /// A failure; targets write its text.
     pub(super) fn failed(text: &str) -> Ended {
-        let printable = |c: char| if c.is_control() { ' ' } else { c };
-        let mut kept: String = text
-            .chars()
-            .take(MAX_FAILURE_CHARS)
-            .map(printable)
-            .collect();
-        if text.chars().nth(MAX_FAILURE_CHARS).is_some() {
-            kept.push('…');
-        }
-        Ended::Failed(kept)
+        Ended::Failed(one_line(text))
     }
 }
 
@@ -134,27 +122,5 @@ impl Run {
             attempts,
             error,
         });
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn failures_are_short_and_on_one_line() {
-        let long = "é".repeat(301);
-        let cut = format!("{}…", "é".repeat(300));
-        for (text, expected) in [
-            ("connection refused", "connection refused"),
-            ("a\nb\u{1b}[31m\u{85}", "a b [31m "),
-            (&long, &cut),
-            (&long[2..], &long[2..]),
-        ] {
-            let Ended::Failed(kept) = Ended::failed(text) else {
-                panic!("{text} is no failure");
-            };
-            assert_eq!(kept, expected);
-        }
     }
 }
