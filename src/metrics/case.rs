@@ -60,7 +60,7 @@ fn state(figures: &Figures, families: &mut Families<'_>) -> fmt::Result {
         }),
     )?;
     families.gauges(
-        "livecheck_case_state_since_seconds",
+        "livecheck_case_state_since_timestamp_seconds",
         "Unix time since which the case has its state.",
         cases(figures).map(|case| (of(case), unix_seconds(case.health.since()))),
     )?;
