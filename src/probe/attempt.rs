@@ -27,8 +27,8 @@ enum Reached<'a> {
 }
 
 impl Run {
-    /// Makes an attempt, within its time; `number` counts from 1. The execution
-    /// of one that fails or is revoked is cancelled.
+    /// Makes an attempt, within its time; `number` counts from 1. An answer is
+    /// noted; the execution of one that fails or is revoked is cancelled.
     pub(super) async fn attempt(&mut self, number: u32) -> Result<(), Ended> {
         let place = self.unless_revoked(self.places.clone().acquire_owned());
         let _place = place.await?;
@@ -59,11 +59,13 @@ impl Run {
         };
         let id = Uuid::now_v7().to_string();
         if self.slot.case.signals.is_empty() {
-            // It passes when it starts, so it starts when the target has answered.
-            let (start, life) = (self.slot.at, self.slot.case.execution_life());
+            // It passes when it starts, so it starts when the target has answered
+            // and that is noted: a PASS proves nothing while the target is down.
+            let (start, life) = (self.node.journal_time(), self.slot.case.execution_life());
             let expires = start + chrono::Duration::from_std(life).unwrap_or_default();
             let current = CurrentTest::new(&id, &self.slot.case.name, start, expires);
             answer(&current.map_err(|reason| Ended::failed(&reason.to_string()))?).await?;
+            self.note(number, None);
             let submitted = self.submit(id, &traceparent).await;
             return submitted.map(drop).map_err(Ended::Refused);
         }
@@ -73,13 +75,13 @@ impl Run {
             Ok(current) => answer(&current).await,
             Err(reason) => Err(Ended::failed(&reason.to_string())),
         };
-        if let Err(ended) = &answered {
-            let attempts = probe.attempts();
-            self.cancel(
-                &test,
-                format!("probe attempt {number} of {attempts} {ended}"),
-            )
-            .await;
+        match &answered {
+            Ok(()) => self.note(number, None),
+            Err(ended) => {
+                let attempts = probe.attempts();
+                let reason = format!("probe attempt {number} of {attempts} {ended}");
+                self.cancel(&test, reason).await;
+            }
         }
         answered
     }

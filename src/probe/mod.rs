@@ -26,7 +26,8 @@
 //! ends as SKIP; one that could not connect has none. What came of the probe
 //! goes to the journal, and from there to the health of the case: after the last
 //! failed attempt the target is down. A server that is over one of its own limits
-//! makes no statement about the target: the probe ends without one.
+//! before it has an answer makes no statement about the target: the probe ends
+//! without one.
 //!
 //! **gRPC.** The method is found in the `descriptor_set` of the case or else by
 //! the target's reflection (v1, then v1alpha), once until an attempt fails or the

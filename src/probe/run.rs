@@ -62,10 +62,7 @@ impl Run {
         let mut attempt = 1;
         loop {
             let ended = match self.attempt(attempt).await {
-                Ok(()) => {
-                    self.note(attempt, None);
-                    return self.prepared;
-                }
+                Ok(()) => return self.prepared,
                 Err(ended) => ended,
             };
             tracing::debug!(case, attempt, attempts, %ended, "an attempt of a probe");
@@ -115,7 +112,8 @@ impl Run {
         }
     }
 
-    fn note(&self, attempts: u32, error: Option<String>) {
+    /// Has the node take note of what came of the probe.
+    pub(super) fn note(&self, attempts: u32, error: Option<String>) {
         self.node.probed(ProbeResult {
             case_name: self.slot.case.name.clone(),
             due: self.slot.at,

@@ -2,10 +2,15 @@
 
 use http::StatusCode;
 use livecheck::pb::v1::{IncidentCause, State, TransitionKind};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpListener,
+    time::timeout,
+};
 
 use crate::{
     http_target::Target,
-    livecheck::{LiveCheck, case, get, probe_of, transition},
+    livecheck::{LONG, LiveCheck, case, get, probe_of, transition},
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -68,5 +73,59 @@ async fn a_case_is_down_with_its_target_and_recovers_with_it() {
     let probe = status.probe.unwrap();
     assert!(probe.failures >= 1);
     assert_eq!(probe.consecutive_failures, 0);
+    livecheck.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_case_without_signals_recovers_with_the_first_answer() {
+    let livecheck = LiveCheck::start().await;
+    let target = Target::start().await;
+    let mut declared = case("orders", get(target.url("/")));
+    declared.signals.clear();
+    probe_of(&mut declared).retries = Some(1);
+    let killed = target.kill().await;
+    let mut watch = livecheck.watch().await;
+    livecheck.apply(declared).await;
+    let down = transition(&mut watch).await;
+    assert_eq!(down.kind(), TransitionKind::IncidentStarted);
+    assert_eq!(down.incident.unwrap().cause(), IncidentCause::TargetDown);
+
+    let mut target = killed.start().await;
+    let failed = target.call().await;
+    let first = failed.test();
+    failed.answer(StatusCode::SERVICE_UNAVAILABLE);
+    let call = target.call().await;
+    let test = call.test();
+    assert!(test.timestamp() > first.timestamp(), "{first:?}, {test:?}");
+    call.answer(StatusCode::OK);
+    // No other probe is answered.
+    let recovered = transition(&mut watch).await;
+    assert_eq!(recovered.kind(), TransitionKind::Recovered);
+    assert_eq!(recovered.state(), State::Pass);
+    assert_eq!(livecheck.report(&test).await.state(), State::Pass);
+    let probe = livecheck.probe("orders").await.unwrap();
+    assert_eq!(probe.probes - probe.failures, 1);
+    livecheck.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_target_whose_answer_has_no_end_is_up() {
+    let livecheck = LiveCheck::start().await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let mut declared = case("orders", get(url));
+    declared.signals.clear();
+    livecheck.apply(declared).await;
+    let (mut stream, _) = timeout(LONG, listener.accept()).await.unwrap().unwrap();
+    let mut request = Vec::new();
+    while !request.ends_with(b"\r\n\r\n") {
+        assert_ne!(stream.read_buf(&mut request).await.unwrap(), 0);
+    }
+    let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\nthe first part";
+    stream.write_all(answer).await.unwrap();
+    let passed = async { while livecheck.status("orders").await.state() != State::Pass {} };
+    timeout(LONG, passed).await.unwrap();
+    let probe = livecheck.probe("orders").await.unwrap();
+    assert_eq!((probe.failures, probe.error.as_str()), (0, ""));
     livecheck.stop().await;
 }
