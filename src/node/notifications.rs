@@ -85,14 +85,19 @@ impl Node {
         format!("{journal:08x}-{}-", self.partition_number(case_name))
     }
 
-    /// What each webhook is to be told next of each case: the name of the case
-    /// and the notification.
-    pub fn next_notifications(&self) -> Vec<(String, Arc<Notification>)> {
+    /// What webhooks are to be told next of cases: the name of the case and the
+    /// notification, of each case and webhook that is wanted by their names. No
+    /// others are copied, as their partition is locked meanwhile.
+    pub fn next_notifications(
+        &self,
+        wanted: impl Fn(&str, &str) -> bool,
+    ) -> Vec<(String, Arc<Notification>)> {
         let mut next = Vec::new();
         for partition in self.partitions() {
             let state = partition.lock();
             for (case, health) in state.engine.notifying() {
                 let of_case = health.notifications().next();
+                let of_case = of_case.filter(|one| wanted(&case.name, &one.webhook));
                 next.extend(of_case.map(|one| (case.name.clone(), Arc::clone(one))));
             }
         }

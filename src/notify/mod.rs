@@ -34,7 +34,7 @@ use tokio::{
 use crate::{
     engine::health::{Notification, Subject},
     http::HttpClient,
-    model::{Delivered, Webhook},
+    model::{Delivered, TestReport, Webhook},
     node::{Node, NodeError},
 };
 
@@ -43,8 +43,8 @@ use post::{Outgoing, post};
 
 /// Least time between two looks at all cases.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
-/// How long to wait before what came of a notification is recorded again.
-const RECORD_AGAIN: Duration = Duration::from_secs(1);
+/// How long to wait before the node is asked again for what it could not do.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
 
 /// How webhooks are told.
 #[derive(Clone, Debug)]
@@ -74,7 +74,7 @@ impl Default for Options {
 }
 
 /// A case and a webhook that is told of it, by their names.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug)]
 struct Pair {
     case_name: String,
     webhook: String,
@@ -116,7 +116,7 @@ pub async fn run(node: Node, options: Options) {
         notifier: Arc::clone(&notifier),
         tasks: JoinSet::new(),
         pairs: HashMap::new(),
-        working: HashSet::new(),
+        working: HashMap::new(),
     };
     let mut look_from = Instant::now();
     workers.look();
@@ -146,20 +146,22 @@ struct Workers {
     notifier: Arc<Notifier>,
     tasks: JoinSet<()>,
     pairs: HashMap<Id, Pair>,
-    working: HashSet<Pair>,
+    /// By case, the webhooks that are told of it.
+    working: HashMap<String, HashSet<String>>,
 }
 
 impl Workers {
     /// Starts workers where something is to be told and none is at work.
     fn look(&mut self) {
-        for (case_name, notification) in self.notifier.node.next_notifications() {
-            let pair = Pair {
+        let idle = |case_name: &str, webhook: &str| {
+            let working = self.working.get(case_name);
+            working.is_none_or(|webhooks| !webhooks.contains(webhook))
+        };
+        for (case_name, notification) in self.notifier.node.next_notifications(idle) {
+            self.start(Pair {
                 case_name,
                 webhook: notification.webhook.clone(),
-            };
-            if !self.working.contains(&pair) {
-                self.start(pair);
-            }
+            });
         }
     }
 
@@ -167,7 +169,8 @@ impl Workers {
         let worker = Arc::clone(&self.notifier).work(pair.clone());
         let task = self.tasks.spawn(worker).id();
         self.pairs.insert(task, pair.clone());
-        self.working.insert(pair);
+        let webhooks = self.working.entry(pair.case_name).or_default();
+        webhooks.insert(pair.webhook);
     }
 
     fn ended(&mut self, ended: Result<(Id, ()), JoinError>) {
@@ -181,7 +184,12 @@ impl Workers {
         let Some(pair) = self.pairs.remove(&task) else {
             return;
         };
-        self.working.remove(&pair);
+        if let Some(webhooks) = self.working.get_mut(&pair.case_name) {
+            webhooks.remove(&pair.webhook);
+            if webhooks.is_empty() {
+                self.working.remove(&pair.case_name);
+            }
+        }
         // What was queued while it ended.
         if self.notifier.next(&pair).is_some() {
             self.start(pair);
@@ -244,16 +252,13 @@ impl Notifier {
         let report;
         let what = match &notification.subject {
             Subject::Transition(transition) => What::Transition(transition),
-            Subject::Report { id, .. } => {
-                match self.node.report(case_name, id, Duration::ZERO).await {
-                    Ok(found) => {
-                        report = found;
-                        What::Report(&report)
-                    }
-                    Err(NodeError::ShuttingDown) => return None,
-                    Err(error) => return delivered(0, Some(error.to_string())),
+            Subject::Report { id, .. } => match self.report(pair, notification, id).await? {
+                Ok(found) => {
+                    report = found;
+                    What::Report(&report)
                 }
-            }
+                Err(error) => return delivered(0, Some(error.to_string())),
+            },
         };
         let standing = self.standing(case_name);
         let about = About {
@@ -289,9 +294,37 @@ impl Notifier {
             let error = failure.error;
             tracing::info!(%id, case_name, webhook, attempts, error, ?pause, "a webhook was not told");
             self.unless_closing(sleep(pause)).await?;
-            // Its case may be deleted, or too much wait behind it.
-            let next = self.next(pair);
-            next.filter(|next| next.position == notification.position)?;
+            self.still_next(pair, notification)?;
+        }
+    }
+
+    /// `None` if a notification is not the next one any more: its case may be
+    /// deleted, or too much wait behind it.
+    fn still_next(&self, pair: &Pair, notification: &Notification) -> Option<()> {
+        let next = self.next(pair)?;
+        (next.position == notification.position).then_some(())
+    }
+
+    /// The report of which a notification tells. It is asked for again while it
+    /// cannot be read; the error says that it is no longer kept. `None` if it is
+    /// not to be told any more, or the node goes down.
+    async fn report(
+        &self,
+        pair: &Pair,
+        notification: &Notification,
+        execution: &str,
+    ) -> Option<Result<TestReport, NodeError>> {
+        let Pair { case_name, webhook } = pair;
+        loop {
+            match self.node.report(case_name, execution, Duration::ZERO).await {
+                Err(NodeError::ShuttingDown) => return None,
+                found @ (Ok(_) | Err(NodeError::ExecutionNotFound { .. })) => return Some(found),
+                Err(error) => {
+                    tracing::warn!(case_name, webhook, execution, %error, "a report that is to be told was not read");
+                }
+            }
+            self.unless_closing(sleep(ASK_AGAIN)).await?;
+            self.still_next(pair, notification)?;
         }
     }
 
@@ -307,7 +340,7 @@ impl Notifier {
                     tracing::warn!(%error, "what came of a notification was not recorded");
                 }
             }
-            if self.unless_closing(sleep(RECORD_AGAIN)).await.is_none() {
+            if self.unless_closing(sleep(ASK_AGAIN)).await.is_none() {
                 return false;
             }
         }

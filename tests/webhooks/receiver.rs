@@ -10,9 +10,10 @@ use std::{
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
+use futures_util::stream;
 use hmac::{Hmac, KeyInit, Mac};
 use http::{HeaderMap, Request, Response};
-use http_body_util::{BodyExt, Full};
+use http_body_util::{BodyExt, Full, StreamBody, combinators::BoxBody};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
@@ -29,6 +30,8 @@ pub const KEY: &[u8] = b"the key of every test here";
 pub enum Mode {
     /// It takes everything.
     Takes,
+    /// It takes everything, with answers that have no end.
+    TakesWithoutEnd,
     /// It answers 500.
     Refuses,
     /// It never answers.
@@ -155,7 +158,10 @@ impl Receiver {
         }
     }
 
-    async fn take(self, request: Request<Incoming>) -> io::Result<Response<Full<Bytes>>> {
+    async fn take(
+        self,
+        request: Request<Incoming>,
+    ) -> io::Result<Response<BoxBody<Bytes, Infallible>>> {
         let (parts, body) = request.into_parts();
         // A sender that is killed in the middle has sent nothing.
         let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
@@ -169,12 +175,15 @@ impl Receiver {
                 answer,
             });
         });
-        let mut response = Response::new(Full::default());
+        let mut response = Response::new(Full::default().boxed());
         match answer {
+            Answer::Taken if *self.mode.lock().unwrap() == Mode::TakesWithoutEnd => {
+                *response.body_mut() = BoxBody::new(StreamBody::new(stream::pending()));
+            }
             Answer::Taken => *response.status_mut() = http::StatusCode::NO_CONTENT,
             Answer::Refused => {
                 *response.status_mut() = http::StatusCode::INTERNAL_SERVER_ERROR;
-                *response.body_mut() = Full::from("not now");
+                *response.body_mut() = Full::from("not now").boxed();
             }
             Answer::Broken => return Err(io::ErrorKind::ConnectionAborted.into()),
             Answer::Silence => {
@@ -187,7 +196,7 @@ impl Receiver {
 
     fn answer(&self, number: usize) -> Answer {
         match *self.mode.lock().unwrap() {
-            Mode::Takes => Answer::Taken,
+            Mode::Takes | Mode::TakesWithoutEnd => Answer::Taken,
             Mode::Refuses => Answer::Refused,
             Mode::Silent => Answer::Silence,
             Mode::HalfFails => {

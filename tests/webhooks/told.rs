@@ -155,3 +155,17 @@ async fn what_was_under_way_at_a_stop_is_told_after_the_start() {
     clients.wait_for(NotificationState::Unspecified, 0).await;
     server.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_without_an_end_confirms() {
+    let receiver = Receiver::start(Mode::TakesWithoutEnd).await;
+    let server = Server::start(vec![webhook("ops", receiver.url("/"))]).await;
+    let mut clients = server.clients().await;
+    clients.swing_all("c").await;
+    clients.wait_for(NotificationState::Unspecified, 0).await;
+    let arrivals = receiver.wait(|came| came.len() >= TOLD.len()).await;
+    assert_eq!(arrivals.len(), TOLD.len(), "each is told once");
+    let expected = BTreeMap::from([("c".to_owned(), TOLD.into())]);
+    assert_eq!(numbers(&arrivals), expected);
+    server.stop().await;
+}
