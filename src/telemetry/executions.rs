@@ -3,20 +3,23 @@
 //!
 //! The fold knows nothing of it; however slow this is, nothing piles up.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use opentelemetry::{
     Context, KeyValue,
     trace::{Span as _, SpanKind, Status, TraceContextExt, TraceState, Tracer},
 };
 use opentelemetry_sdk::trace::SdkTracer;
-use tokio::{sync::oneshot, task::JoinHandle};
+use tokio::{sync::oneshot, task::JoinHandle, time::sleep};
 
 use super::traceparent::TraceParent;
 use crate::{
     model::{State, TestReport},
     node::{Node, NodeError, ReportFilter, ReportStream},
 };
+
+/// How long to wait before reports that could not be read are asked for again.
+const ASK_AGAIN: Duration = Duration::from_secs(5);
 
 /// Makes the spans, until it is ended.
 pub(super) struct ExecutionSpans {
@@ -31,7 +34,7 @@ impl ExecutionSpans {
         let (archived, all_archived) = oneshot::channel();
         let recording = tokio::spawn(async move {
             if let Err(error) = record_all(&tracer, &node, reports, all_archived).await {
-                tracing::error!(%error, "no more spans of executions");
+                tracing::error!(%error, "the last executions have no span");
             }
         });
         Ok(ExecutionSpans {
@@ -59,14 +62,31 @@ async fn record_all(
     all_archived: oneshot::Receiver<()>,
 ) -> Result<(), NodeError> {
     loop {
-        match reports.next().await {
-            Ok(new) => new.iter().for_each(|(report, _)| record(tracer, report)),
-            Err(NodeError::ShuttingDown) => break,
+        let error = match reports.next().await {
+            Ok(new) => {
+                new.iter().for_each(|(report, _)| record(tracer, report));
+                continue;
+            }
             Err(error @ NodeError::ResumeOutOfRange(_)) => {
                 tracing::warn!(%error, "some executions have no span");
-                reports = watch(node).await?;
+                match watch(node).await {
+                    Ok(anew) => {
+                        reports = anew;
+                        continue;
+                    }
+                    Err(error) => error,
+                }
             }
-            Err(error) => return Err(error),
+            Err(error) => error,
+        };
+        if matches!(error, NodeError::ShuttingDown) {
+            break;
+        }
+        // The stream is where it was, and goes on from there.
+        tracing::warn!(%error, "executions have no spans until their reports can be read");
+        tokio::select! {
+            () = node.closing() => {}
+            () = sleep(ASK_AGAIN) => {}
         }
     }
     if all_archived.await.is_err() {
