@@ -320,7 +320,7 @@ impl Notifier {
                 Err(NodeError::ShuttingDown) => return None,
                 found @ (Ok(_) | Err(NodeError::ExecutionNotFound { .. })) => return Some(found),
                 Err(error) => {
-                    tracing::warn!(case_name, webhook, execution, %error, "a report that is to be told was not read");
+                    tracing::warn!(case_name, webhook, execution, %error, "a report was not read");
                 }
             }
             self.unless_closing(sleep(ASK_AGAIN)).await?;
