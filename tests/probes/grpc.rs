@@ -97,7 +97,7 @@ async fn a_grpc_target_is_killed_and_started_again() {
     let first = target.call().await;
     first.answer(Err(Status::unavailable("out of\norders")));
     let down = transition(&mut watch).await;
-    let expected = "the probe's target does not answer: gRPC status UNAVAILABLE: out of orders \
+    let expected = "the probe failed: gRPC status UNAVAILABLE: out of orders \
                     (1 attempt)";
     assert_eq!(down.reason, expected);
 
@@ -114,7 +114,7 @@ async fn a_grpc_target_is_killed_and_started_again() {
     // By then the method is known, and the target is not there.
     let addr = target.kill().await;
     let down = transition(&mut watch).await;
-    let expected = "the probe's target does not answer: connection refused (1 attempt)";
+    let expected = "the probe failed: connection refused (1 attempt)";
     assert_eq!(down.reason, expected);
     let executions = livecheck.executions("orders").await.len();
 
@@ -176,7 +176,7 @@ async fn what_cannot_be_called_is_told_and_gets_no_execution() {
             .apply(case("odd", ProbeRequest::Grpc(probe)))
             .await;
         let down = transition(&mut watch).await;
-        let expected = format!("the probe's target does not answer: {expected} (1 attempt)");
+        let expected = format!("the probe failed: {expected} (1 attempt)");
         assert_eq!(down.reason, expected);
         assert!(livecheck.executions("odd").await.is_empty());
         // So that each begins an incident.

@@ -133,7 +133,7 @@ async fn failed_attempts_are_retried_and_counted() {
         target.call().await.answer(StatusCode::NOT_FOUND);
     }
     let down = transition(&mut watch).await;
-    let expected = "the probe's target does not answer: HTTP status 404 (3 attempts)";
+    let expected = "the probe failed: HTTP status 404 (3 attempts)";
     assert_eq!(down.reason, expected);
     let probe = livecheck.probe("orders").await.unwrap();
     assert_eq!((probe.probes, probe.attempts), (2, 6));
@@ -155,7 +155,7 @@ async fn a_target_that_is_too_slow_does_not_answer() {
     let test = call.test();
     call.given_up().await;
     let down = transition(&mut watch).await;
-    let expected = "the probe's target does not answer: no answer within 200ms (1 attempt)";
+    let expected = "the probe failed: no answer within 200ms (1 attempt)";
     assert_eq!(down.reason, expected);
     let report = livecheck.report(&test).await;
     assert_eq!(report.state(), State::Skip);

@@ -309,10 +309,7 @@ impl Health {
             IncidentCause::Stalled => format!("no execution since {}", instant(self.quiet_from)),
             IncidentCause::TargetDown => {
                 let error = self.probe.as_ref().and_then(|probe| probe.error.as_deref());
-                format!(
-                    "the probe's target does not answer: {}",
-                    error.unwrap_or_default()
-                )
+                format!("the probe failed: {}", error.unwrap_or_default())
             }
         }
     }

@@ -78,16 +78,16 @@ fn a_day() {
          => Recovered PASS at 3601: well again after 25m 31s: execution late passed\n"
             .to_owned(),
         // The probe's target goes down and comes back; traffic that passes
-        // meanwhile is no recovery.
+        // meanwhile, too soon after it, is no recovery.
         pass(hms(1, 20, 0), "usual"),
         format!("{} probe\n", hms(1, 29, 0)),
         format!("{} probe connection refused\n", hms(1, 30, 0)),
-        "=> IncidentStarted FAIL at 5400: the probe's target does not answer: connection \
+        "=> IncidentStarted FAIL at 5400: the probe failed: connection \
          refused\n"
             .to_owned(),
         format!("{} probe connection refused\n", hms(1, 31, 0)),
         pass(hms(1, 31, 30), "meanwhile"),
-        format!("{} probe\n", hms(1, 32, 0)),
+        format!("{} probe\n", hms(1, 31, 50)),
         pass(hms(1, 32, 1), "up"),
         "=> Recovered PASS at 5521.000001: well again after 2m 1s: execution up passed\n"
             .to_owned(),
@@ -116,8 +116,8 @@ fn a_day() {
 fn back_and_forth() {
     let swing = |at: u32, n: u32| {
         format!(
-            "{at} probe down {n}\n=> IncidentStarted FAIL at {at}: the probe's target does not \
-             answer: down {n}\n{} probe\n{} submit up{n}\n{} signal up{n} a {{\"ok\": true}}\n\
+            "{at} probe down {n}\n=> IncidentStarted FAIL at {at}: the probe failed: \
+              down {n}\n{} probe\n{} submit up{n}\n{} signal up{n} a {{\"ok\": true}}\n\
              => up{n} PASS at {}\n=> ACCEPTED\n=> Recovered PASS at {}: well again after 1m 30s: \
              execution up{n} passed\n",
             at + 10,
@@ -130,7 +130,7 @@ fn back_and_forth() {
     let third = swing(1200, 3).replacen(
         "down 3\n1210",
         "down 3\n=> FlappingStarted FAIL at 1200: it goes back and forth: 3 incidents within an \
-         hour, the last one: the probe's target does not answer: down 3\n1210",
+         hour, the last one: the probe failed: down 3\n1210",
         1,
     );
     let script = [

@@ -65,7 +65,7 @@ fn the_cause_of_an_incident_changes() {
                                 => ACCEPTED
                                 => IncidentStarted FAIL at 2.000001…
         103  -                  => CauseChanged STALL at 102: no execution since 2026-05-28T20:26:42.000Z
-        110  probe refused      => CauseChanged FAIL at 110: the probe's target does not answer: refused
+        110  probe refused      => CauseChanged FAIL at 110: the probe failed: refused
         111  submit e3
         111  signal e3 a 2      => e3 FAIL at 111.000001…
                                 => ACCEPTED
@@ -177,8 +177,8 @@ fn settings_at_runtime_lie_over_the_declaration() {
         TWO,
         "
         1    control mute=1000
-        2    probe refused      => IncidentStarted FAIL at 2, muted: the probe's target does not answer: refused
-        3    control clear=mute => Unmuted FAIL at 3: no longer muted; now: the probe's target does not answer: refused
+        2    probe refused      => IncidentStarted FAIL at 2, muted: the probe failed: refused
+        3    control clear=mute => Unmuted FAIL at 3: no longer muted; now: the probe failed: refused
                                 => controlled
              notifications      => w Unmuted 9
         4    control mute=70

@@ -256,6 +256,7 @@ fn the_size_of_a_status_counts_all_that_it_has() {
             },
             probe: Some(ProbeStatus {
                 last_at: now,
+                last_due: now,
                 error: Some(long.clone()),
                 probes: most,
                 attempts: most,
