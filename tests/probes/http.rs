@@ -79,9 +79,10 @@ async fn a_probe_is_an_execution_that_its_target_can_pass() {
     let status = livecheck.status("shop.front").await;
     assert_eq!(status.state(), State::Pass);
     let probe = status.probe.unwrap();
-    assert!(probe.last_at.is_some());
+    assert!(probe.last_at.is_some() && probe.last_due.is_some());
     let expected = ProbeStatus {
         last_at: probe.last_at,
+        last_due: probe.last_due,
         probes: 1,
         attempts: 1,
         ..ProbeStatus::default()

@@ -165,8 +165,8 @@ impl Health {
 
     /// From when on the silence counts.
     fn quiet_since(&self, absent_until: Time) -> Time {
-        let received = self.last_received.unwrap_or(self.active_since);
-        received.max(self.active_since).max(absent_until)
+        let alive = self.alive_at.unwrap_or(self.active_since);
+        alive.max(self.active_since).max(absent_until)
     }
 
     /// Lets what is due at `at` happen.

@@ -84,8 +84,10 @@ pub struct Health {
     totals: BTreeMap<State, u64>,
     last_failure: Option<FailedExecution>,
     last_received: Option<Time>,
-    /// When the execution before that one came.
-    received_before: Option<Time>,
+    /// The last sign of life: when an execution came that was no SKIP so far.
+    alive_at: Option<Time>,
+    /// The one before.
+    alive_before: Option<Time>,
     /// When the case became active last.
     active_since: Time,
     /// Since when it was quiet when it stalled last.
@@ -137,7 +139,8 @@ impl Health {
             totals: BTreeMap::new(),
             last_failure: None,
             last_received: None,
-            received_before: None,
+            alive_at: None,
+            alive_before: None,
             active_since: now,
             quiet_from: now,
             probe: None,
@@ -174,7 +177,8 @@ impl Health {
             let since = (sight.now - last).to_std().unwrap_or_default();
             self.frequency.push(since, sight.case.history_length());
         }
-        self.received_before = self.last_received.replace(sight.now);
+        self.last_received = Some(sight.now);
+        self.alive_before = self.alive_at.replace(sight.now);
         if std::mem::take(&mut self.stalled) {
             self.weigh(sight.now, "an execution came again");
         }
@@ -185,9 +189,9 @@ impl Health {
         let (state, at) = (report.state, report.concluded_at);
         *self.totals.entry(state).or_default() += 1;
         let length = sight.case.history_length();
-        if state == State::Skip && self.last_received == Some(submitted) {
-            // It was no sign of life.
-            self.last_received = self.received_before;
+        if state == State::Skip && self.alive_at == Some(submitted) {
+            // It was none after all.
+            self.alive_at = self.alive_before;
         }
         if state != State::Skip {
             let declared = |name: &String| sight.case.signals.iter().any(|one| one.name == *name);

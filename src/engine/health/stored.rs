@@ -53,7 +53,8 @@ pub(in crate::engine) fn health_to_pb(health: &Health) -> pb::SnapshotHealth {
         totals,
         last_failure,
         last_received,
-        received_before,
+        alive_at,
+        alive_before,
         active_since,
         quiet_from,
         probe,
@@ -98,7 +99,8 @@ pub(in crate::engine) fn health_to_pb(health: &Health) -> pb::SnapshotHealth {
             .collect(),
         last_failure: last_failure.as_ref().map(failed_to_pb),
         last_received_micros: last_received.as_ref().map(micros),
-        received_before_micros: received_before.as_ref().map(micros),
+        alive_micros: alive_at.as_ref().map(micros),
+        alive_before_micros: alive_before.as_ref().map(micros),
         active_since_micros: micros(active_since),
         quiet_from_micros: micros(quiet_from),
         probe: probe.as_ref().map(probe_status_to_pb),
@@ -153,7 +155,8 @@ pub(in crate::engine) fn health_from_pb(
         totals,
         last_failure,
         last_received_micros,
-        received_before_micros,
+        alive_micros,
+        alive_before_micros,
         active_since_micros,
         quiet_from_micros,
         probe,
@@ -189,7 +192,8 @@ pub(in crate::engine) fn health_from_pb(
     let control = control.unwrap_or_default();
     let created_at = time(created_micros, bad)?;
     let moved_at = time(moved_micros, bad)?;
-    let received_before = optional(received_before_micros, bad, time)?;
+    let alive_at = optional(alive_micros, bad, time)?;
+    let alive_before = optional(alive_before_micros, bad, time)?;
     let told = told_from_pb(told.unwrap_or_default(), &mut bad.field("told"))?;
     let passed_while_down = match passed_while_down {
         Some(pb::SnapshotPass {
@@ -234,7 +238,8 @@ pub(in crate::engine) fn health_from_pb(
         totals: states,
         last_failure,
         last_received,
-        received_before,
+        alive_at,
+        alive_before,
         active_since,
         quiet_from,
         probe,
