@@ -108,6 +108,7 @@ async fn nothing_times_out_or_stalls_because_the_server_was_suspended() {
     let stopped_at = SystemTime::now();
     kill_process(server.pid(), ProcessSignal::STOP).unwrap();
     let before = *ended.borrow();
+    // Not a wait for anything: so long a suspension is what is tested.
     tokio::time::sleep(suspended).await;
     kill_process(server.pid(), ProcessSignal::CONT).unwrap();
     let continued_at = SystemTime::now();
